@@ -1,0 +1,1 @@
+"""Parity: the release gate for object detectors."""

@@ -1,0 +1,63 @@
+"""Detections: what a pipeline says about one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Boxes of one image, best score first.
+
+    ``boxes`` (n, 4) are x1, y1, x2, y2 in image pixels, ``scores`` (n,) and ``classes`` (n,) belong to them. All numbers are
+    finite; ``non_finite`` counts the rows that were not and are left out, which no verdict forgives.
+    """
+
+    boxes: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    non_finite: int = 0
+
+    def __post_init__(self) -> None:
+        """Check shapes, finiteness and order, and make the arrays read-only."""
+        n = len(self.scores)
+        if self.boxes.shape != (n, 4) or self.scores.shape != (n,) or self.classes.shape != (n,):
+            raise ValueError(f"shapes do not fit: boxes {self.boxes.shape}, scores {self.scores.shape}, classes {self.classes.shape}")
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise ValueError("boxes and scores must be finite: use Detections.best_first, which counts the others")
+        if (np.diff(self.scores) > 0).any():
+            raise ValueError("scores must fall: use Detections.best_first")
+        for array in (self.boxes, self.scores, self.classes):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        """The number of detections."""
+        return len(self.scores)
+
+    @classmethod
+    def best_first(cls, boxes: ArrayLike, scores: ArrayLike, classes: ArrayLike, *, non_finite: int = 0) -> Self:
+        """Detections from rows in any order; rows with NaN or infinity are counted and left out."""
+        boxes = np.array(boxes, np.float64).reshape(-1, 4)
+        scores = np.array(scores, np.float64).reshape(-1)
+        labels = np.array(classes, np.float64).reshape(-1)
+        finite = np.isfinite(boxes).all(1) & np.isfinite(scores) & np.isfinite(labels)
+        order = np.argsort(-scores[finite], kind="stable")
+        kept = np.flatnonzero(finite)[order]
+        return cls(boxes[kept], scores[kept], labels[kept].astype(np.int64), non_finite + int((~finite).sum()))
+
+    @classmethod
+    def none(cls) -> Self:
+        """No detections."""
+        return cls.best_first([], [], [])
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Self:
+        """A selection that keeps the order."""
+        return type(self)(self.boxes[which], self.scores[which], self.classes[which], self.non_finite)
+
+    def above(self, confidence: float, *, at_most: int | None = None) -> Self:
+        """The detections whose score is above ``confidence``, and of those the best ``at_most``."""
+        return self.take(slice(0, int((self.scores > confidence).sum()))).take(slice(0, at_most))

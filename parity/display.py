@@ -1,0 +1,12 @@
+"""The one way an untrusted string reaches a terminal, a log or a report."""
+
+from __future__ import annotations
+
+LONGEST = 200  # characters; what is longer is cut and marked
+
+
+def display(untrusted: object) -> str:
+    r"""Text with every unprintable character (control, bidirectional, surrogate) as an escape like ``\x1b``."""
+    text = str(untrusted)
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:LONGEST])
+    return shown if len(text) <= LONGEST else f"{shown}…"

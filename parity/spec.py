@@ -1,0 +1,182 @@
+"""A detection pipeline as a value: everything around the network that can differ between training and deployment.
+
+Wrong values are members of the same enums on purpose: a suspected bug is ``replace(spec.preprocess, fit=Fit.STRETCH)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA = 1
+STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # read by parity.wire
+
+
+class Fit(StrEnum):
+    """How an image is brought to the network's size."""
+
+    LETTERBOX = "letterbox"  # keep the aspect ratio, pad to the full size
+    RECT = "rect"  # keep the aspect ratio, pad to the next multiple of the stride
+    STRETCH = "stretch"  # resize each axis on its own
+    NATIVE = "native"  # hand over the image as it is: the network resizes inside
+
+
+class PadPosition(StrEnum):
+    """Where the image lies within the padding."""
+
+    CENTER = "center"
+    TOP_LEFT = "top_left"
+
+
+class Interpolation(StrEnum):
+    """The resampling filter, by the library's own name where they differ."""
+
+    LINEAR = "linear"
+    AREA = "area"
+    CUBIC = "cubic"
+    NEAREST = "nearest"
+
+
+class ChannelOrder(StrEnum):
+    """The order of the colour channels that the network gets."""
+
+    RGB = "rgb"
+    BGR = "bgr"
+
+
+class TensorLayout(StrEnum):
+    """The order of the network input's axes."""
+
+    NCHW = "nchw"
+    NHWC = "nhwc"
+
+
+class ExifPolicy(StrEnum):
+    """Whether the orientation stored in a JPEG is applied."""
+
+    APPLY = "apply"
+    IGNORE = "ignore"
+
+
+class HeadLayout(StrEnum):
+    """What the axes of the network's output mean; nc is the number of classes, N the number of anchors."""
+
+    CHANNELS_FIRST = "channels_first"  # [1, 4 + nc, N]: Ultralytics v8, v5u, v9, 11, 12
+    CHANNELS_LAST = "channels_last"  # [1, N, 4 + nc]: the transpose
+    OBJECTNESS = "objectness"  # [1, N, 5 + nc]: v5, v7, YOLOX; score = objectness * class
+    END_TO_END = "end_to_end"  # [1, n, 6] of x1, y1, x2, y2, score, class: v10, 26, NMS in the graph
+    BOXES_LABELS_SCORES = "boxes_labels_scores"  # three outputs: torchvision
+
+
+class BoxFormat(StrEnum):
+    """What the four box numbers are."""
+
+    XYWH = "xywh"  # centre and size
+    XYXY = "xyxy"  # corners
+
+
+class BoxUnits(StrEnum):
+    """The unit of the box numbers."""
+
+    PIXELS = "pixels"  # of the network input
+    NORMALISED = "normalised"  # shares of the network input's width and height
+
+
+class Activation(StrEnum):
+    """What still has to be applied to the class scores."""
+
+    NONE = "none"
+    SIGMOID = "sigmoid"
+
+
+class Suppressor(StrEnum):
+    """Who removes duplicate boxes."""
+
+    NMS = "nms"  # this package, greedy, as Ultralytics and torchvision do
+    IN_GRAPH = "in_graph"  # the network itself; only confidence and number are cut afterwards
+
+
+class Geometry(StrEnum):
+    """Which geometry the boxes are restored with."""
+
+    INVERSE = "inverse"  # undo what preprocessing did
+    STRETCH = "stretch"  # scale each axis by image size / network size
+    NETWORK = "network"  # leave the network's coordinates
+
+
+class PadRounding(StrEnum):
+    """Which padding is subtracted: the whole pixels that were added, or the unrounded half difference."""
+
+    APPLIED = "applied"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """Image to network input. ``size`` is (height, width) in pixels; it is ignored by ``Fit.NATIVE``."""
+
+    size: tuple[int, int] = (640, 640)
+    fit: Fit = Fit.LETTERBOX
+    stride: int = 32
+    pad_value: tuple[int, int, int] = (114, 114, 114)
+    pad_position: PadPosition = PadPosition.CENTER
+    interpolation: Interpolation = Interpolation.LINEAR
+    scale_up: bool = True
+    channel_order: ChannelOrder = ChannelOrder.RGB
+    divisor: float = 255.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    layout: TensorLayout = TensorLayout.NCHW
+    exif: ExifPolicy = ExifPolicy.APPLY
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Network output to boxes. ``class_offset`` is the label of the first class (torchvision: 1)."""
+
+    layout: HeadLayout = HeadLayout.CHANNELS_FIRST
+    box_format: BoxFormat = BoxFormat.XYWH
+    box_units: BoxUnits = BoxUnits.PIXELS
+    activation: Activation = Activation.NONE
+    class_offset: int = 0
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Which boxes are kept. In the graph, ``confidence``, ``iou`` and ``max_detections`` are its constants, ``None`` if unknown."""
+
+    method: Suppressor = Suppressor.NMS
+    confidence: float = 0.25
+    iou: float | None = 0.7
+    class_agnostic: bool = False
+    multi_label: bool = False
+    max_candidates: int = 30_000
+    max_detections: int = 300
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Network coordinates to image coordinates."""
+
+    geometry: Geometry = Geometry.INVERSE
+    pad_rounding: PadRounding = PadRounding.APPLIED
+    clip: bool = True
+    integer: bool = False
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """One pipeline around a network; ``names`` are the class names in index order."""
+
+    names: tuple[str, ...]
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    head: Head = field(default_factory=Head)
+    suppress: Suppress = field(default_factory=Suppress)
+    restore: Restore = field(default_factory=Restore)
+    schema: int = SCHEMA
+    __pydantic_config__ = STRICT
