@@ -97,7 +97,7 @@ class Suppressor(StrEnum):
     IN_GRAPH = "in_graph"  # the network itself; only confidence and number are cut afterwards
 
 
-class Geometry(StrEnum):
+class RestoreGeometry(StrEnum):
     """Which geometry the boxes are restored with."""
 
     INVERSE = "inverse"  # undo what preprocessing did
@@ -146,7 +146,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Suppress:
-    """Which boxes are kept. In the graph, ``confidence``, ``iou`` and ``max_detections`` are its constants, ``None`` if unknown."""
+    """Which boxes are kept.
+
+    With ``in_graph`` the network has removed duplicates: ``iou`` is its constant, ``None`` if unknown, and ``graph_confidence`` is
+    the score below which it lets nothing out; ``confidence`` is cut again on what it gives.
+    """
 
     method: Suppressor = Suppressor.NMS
     confidence: float = 0.25
@@ -155,6 +159,7 @@ class Suppress:
     multi_label: bool = False
     max_candidates: int = 30_000
     max_detections: int = 300
+    graph_confidence: float = 0.0
     __pydantic_config__ = STRICT
 
 
@@ -162,7 +167,7 @@ class Suppress:
 class Restore:
     """Network coordinates to image coordinates."""
 
-    geometry: Geometry = Geometry.INVERSE
+    geometry: RestoreGeometry = RestoreGeometry.INVERSE
     pad_rounding: PadRounding = PadRounding.APPLIED
     clip: bool = True
     integer: bool = False

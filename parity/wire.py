@@ -22,7 +22,8 @@ SHOWN_ERRORS = 5
 
 def to_plain(value: object) -> Any:
     """The JSON form of a value as dicts, lists, strings and numbers."""
-    return adapter(type(value)).dump_python(value, mode="json")
+    kind: Any = type(value)
+    return adapter(kind).dump_python(value, mode="json")
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
@@ -43,11 +44,12 @@ def from_json(kind: type[T], text: str | bytes, *, source: Path | str, error: ty
 def from_plain(kind: type[T], plain: object, *, source: Path | str, error: type[ParityError] = BadInput, next_step: str | None = None) -> T:
     """Read a value of ``kind`` from dicts and lists."""
     try:
-        return adapter(kind).validate_json(json.dumps(plain))
+        value: T = adapter(kind).validate_json(json.dumps(plain))
     except ValidationError as invalid:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']} (found {e.get('input')!r:.60})" for e in invalid.errors()]
         shown = "; ".join(problems[:SHOWN_ERRORS]) + (f" and {len(problems) - SHOWN_ERRORS} more" if len(problems) > SHOWN_ERRORS else "")
         raise error(f"does not fit {kind.__name__}", file=source, found=shown, next_step=next_step) from None
+    return value
 
 
 def parse(text: str | bytes, *, source: Path | str, allow_nan: bool = False, error: type[ParityError] = BadInput, next_step: str | None = None) -> Any:
@@ -88,6 +90,6 @@ def read_json(path: Path, *, allow_nan: bool = False) -> Any:
 
 
 @cache
-def adapter(kind: type[T]) -> TypeAdapter[T]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
     """The validator of a class, made once."""
     return TypeAdapter(kind)

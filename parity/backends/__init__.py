@@ -1,0 +1,1 @@
+"""What executes a network: one file for each runtime, one door (``base.open_session``)."""

@@ -1,0 +1,90 @@
+"""ONNX Runtime: the reference runtime of ONNX files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from parity.backends.artefact import read_artefact
+from parity.backends.base import CHANNELS, CheckedSession, Session, Shape
+from parity.backends.onnx_file import inspect_model
+from parity.errors import BackendUnavailable, BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+QUIET = 3  # errors only: ONNX Runtime's own log would mix with the report
+INPUT_TYPES: Mapping[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class OnnxSession(CheckedSession):
+    """An open ONNX file; a float16 input is fed float16, all outputs are handed out as float32."""
+
+    def __init__(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> None:
+        content = read_artefact(path, kind="an ONNX file")
+        external = inspect_model(content, path)
+        self._session = start(path if external else content, path, provider=provider(device), threads=threads)
+        name, shape, self._dtype = image_input(self._session, path)
+        self._input = name
+        super().__init__("onnx", shape, metadata=self._session.get_modelmeta().custom_metadata_map)
+
+    def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        outputs = self._session.run(None, {self._input: tensor.astype(self._dtype, copy=False)})
+        return tuple(np.asarray(output, np.float32) for output in outputs)
+
+    def _release(self) -> None:
+        self._session = None
+
+
+def start(model: bytes | Path, path: Path, *, provider: str, threads: int | None) -> Any:
+    """ONNX Runtime's session; its errors become ``BadInput``."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    options.intra_op_num_threads = threads or 0
+    try:
+        return onnxruntime.InferenceSession(str(model) if isinstance(model, Path) else model, options, providers=[provider])
+    except Exception as failure:  # noqa: BLE001 - its exception classes have no common base
+        next_step = f"export it again, or with a lower opset (onnxruntime {onnxruntime.__version__} is installed)"
+        raise BadInput("ONNX Runtime cannot open it", file=path, found=failure, next_step=next_step) from None
+
+
+def provider(device: str) -> str:
+    """The execution provider of a device."""
+    name = PROVIDERS.get(device.partition(":")[0], device)
+    if name not in onnxruntime.get_available_providers():
+        next_step = "use cpu, or install onnxruntime-gpu"
+        raise BackendUnavailable("ONNX Runtime cannot use this device", found=device, expected=" or ".join(PROVIDERS), next_step=next_step)
+    return name
+
+
+def image_input(session: Any, path: Path) -> tuple[str, Shape, type[np.floating[Any]]]:
+    """The name, shape and type of the one input; raises ``BadInput`` where it cannot take a single image of three channels."""
+    inputs = session.get_inputs()
+    shape = tuple(side if isinstance(side, int) else None for side in inputs[0].shape) if inputs else ()
+    found = ", ".join(f"{each.name}: {each.type} {each.shape}" for each in inputs) or "no input"
+    one_image = len(inputs) == 1 and len(shape) == 4 and shape[0] in {1, None}  # noqa: PLR2004 - batch, channels, height, width
+    if not one_image or CHANNELS not in {shape[1], shape[3]} or inputs[0].type not in INPUT_TYPES:
+        problem, expected = "takes an input that is not one RGB image", "one float32 or float16 input of batch 1 (or any) and 3 channels"
+        raise BadInput(problem, file=path, found=found, expected=expected, next_step="export it with batch=1")
+    batch, second, third, last = shape
+    return inputs[0].name, (batch, second, third, last), INPUT_TYPES[inputs[0].type]
+
+
+class OnnxBackend:
+    """Opens ``.onnx`` files."""
+
+    name = "onnx"
+    suffix = ".onnx"
+
+    def open(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> Session:
+        """Open an ONNX file."""
+        return OnnxSession(path, device=device, threads=threads)
+
+
+BACKEND = OnnxBackend()

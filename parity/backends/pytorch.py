@@ -1,0 +1,91 @@
+"""PyTorch: the network of a checkpoint, in the process that would train it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from parity.backends.base import ANY_IMAGE, CheckedSession, Session, missing
+from parity.errors import BackendUnavailable
+
+try:
+    import torch
+except ImportError:
+    raise missing("torch", extra="ultralytics") from None
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+
+class PyTorchSession(CheckedSession):
+    """An eager network. It is copied only where the device or the memory format would change the caller's."""
+
+    def __init__(self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False) -> None:
+        super().__init__("pytorch", ANY_IMAGE)
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        place = torch_device(device)
+        self._network: Any = network
+        if channels_last or place.type != "cpu":
+            self._network = deepcopy(network).to(place).to(memory_format=self._memory_format)
+        self._device, self._threads = place, threads
+
+    def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        with torch.inference_mode(), torch_threads(self._threads):
+            batch = torch.from_numpy(tensor).to(self._device, memory_format=self._memory_format)
+            return arrays(self._network(batch))
+
+    def _release(self) -> None:
+        self._network = None
+
+
+def arrays(output: Any) -> tuple[NDArray[np.float32], ...]:
+    """The tensors of a network's answer as float32; what Ultralytics adds for its losses (a dict or list) is left out."""
+    parts = output if isinstance(output, tuple | list) else (output,)
+    return tuple(part.detach().float().cpu().numpy() for part in parts if isinstance(part, torch.Tensor))
+
+
+def torch_device(name: str) -> torch.device:
+    """The device of a name such as ``cpu`` or ``cuda:0``."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BackendUnavailable("PyTorch knows no such device", found=name, expected="cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise BackendUnavailable("PyTorch finds no CUDA device", found=name, next_step="use cpu, or install a CUDA build of torch")
+    return device
+
+
+@contextmanager
+def torch_threads(threads: int | None) -> Iterator[None]:
+    """Run with a number of threads; PyTorch has one setting for the whole process, which is put back."""
+    before = torch.get_num_threads()
+    if threads is None or threads == before:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class PyTorchBackend:
+    """Opens checkpoints that load without trust; a trusted one is loaded first and handed to ``PyTorchSession``."""
+
+    name = "pytorch"
+    suffix = ".pt"
+
+    def open(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> Session:
+        """Load the checkpoint and open its network."""
+        from parity.models import load_checkpoint  # noqa: PLC0415 - wrapping a loaded network needs no loader
+
+        return PyTorchSession(load_checkpoint(path).network, device=device, threads=threads)
+
+
+BACKEND = PyTorchBackend()

@@ -1,0 +1,259 @@
+"""Something that gives detections for images, whatever it is: an open pipeline, a predictions file, a Python callable."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.boxes import corner_size_to_xyxy
+from parity.comparison import Rounding
+from parity.datasets import Dataset, DatasetImage
+from parity.detections import Detections
+from parity.errors import BadInput, UsageError
+from parity.limits import EVALUATION_CONFIDENCE, MAX_ROUNDING_PX, MAX_ROUNDING_SCORE
+from parity.pipeline import Observation, Pipeline, observe_many
+from parity.spec import Suppress, Suppressor
+from parity.verdict import CandidateId
+from parity.wire import read_json
+
+ROUNDING_STEPS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+FEWEST_FOR_ROUNDING = 4  # numbers; fewer lie on a grid by chance
+UNKNOWN_CLASS = 100_000  # first index of categories that the model has no class for: they can match nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a side shows at most: scores above ``confidence``, one or several classes a box, so many an image."""
+
+    confidence: float = EVALUATION_CONFIDENCE
+    multi_label: bool = True
+    max_detections: int = 300
+
+    def alike(self, other: Cut) -> Cut:
+        """The cut that both sides can show, so that AP is taken over the same part of both."""
+        return Cut(
+            max(self.confidence, other.confidence),
+            self.multi_label and other.multi_label,
+            min(self.max_detections, other.max_detections),
+        )
+
+    def apply(self, settings: Suppress) -> Suppress:
+        """Suppression settings that show this much."""
+        return replace(settings, confidence=self.confidence, multi_label=self.multi_label, max_detections=self.max_detections)
+
+
+class Detector(Protocol):
+    """One side of a comparison."""
+
+    identity: CandidateId
+    shows: Cut
+    rounding: Rounding
+    notes: tuple[str, ...]
+
+    def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
+        """Both observations of every image, in order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelDetector:
+    """An open pipeline."""
+
+    identity: CandidateId
+    pipeline: Pipeline
+    notes: tuple[str, ...] = ()
+    rounding: Rounding = Rounding()
+
+    @property
+    def shows(self) -> Cut:
+        """All that AP wants, less what the graph keeps to itself."""
+        settings = self.pipeline.spec.suppress
+        in_graph = settings.method is Suppressor.IN_GRAPH
+        return Cut(max(EVALUATION_CONFIDENCE, settings.graph_confidence), not in_graph, settings.max_detections)
+
+    def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
+        """Run the network; the pipeline's own suppression is what is deployed."""
+        settings = self.pipeline.spec.suppress
+        own = replace(settings, confidence=max(settings.confidence, deployed.confidence))
+        pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
+        return observe_many((image.path for image in images), pipeline, evaluation=evaluated.apply(settings))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedDetector:
+    """Detections that were made elsewhere: by file or by a callable that has been run; an image may have none on record."""
+
+    identity: CandidateId
+    recorded: Mapping[int, Detections]
+    shows: Cut
+    rounding: Rounding
+    notes: tuple[str, ...] = ()
+
+    def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
+        """What is on record, cut as asked."""
+        for image in images:
+            found = self.recorded.get(image.id)
+            everything = found if found is not None else Detections.none()
+            single = best_label(everything) if self.shows.multi_label else everything
+            yield Observation(
+                deployed=single.above(deployed.confidence),
+                evaluated=(everything if evaluated.multi_label else single).above(evaluated.confidence, at_most=evaluated.max_detections),
+                gain=None,
+                absent=found is None,
+            )
+
+
+def best_label(detections: Detections) -> Detections:
+    """Of detections that share one box, the one with the best score."""
+    _, first = np.unique(detections.boxes, axis=0, return_index=True)
+    return detections.take(np.sort(first))
+
+
+def open_predictions(
+    path: Path, dataset: Dataset, *, index_of: Mapping[int, int], confidence: float | None = None, unseen: Iterable[DatasetImage] = ()
+) -> RecordedDetector:
+    """Read a COCO results array: ``image_id`` or ``file_name``, ``category_id``, ``bbox`` as x, y, width, height, ``score``.
+
+    ``index_of`` maps category ids to class indices. NaN is read and counted, since it is the candidate's answer; whatever else is
+    not a number raises ``BadInput`` with its row. ``unseen`` are images of the data set that are not evaluated in this run.
+    """
+    rows = read_json(path, allow_nan=True)
+    if not isinstance(rows, list):
+        raise BadInput("is not a predictions file", file=path, found=type(rows).__name__, expected="a COCO results array", next_step=RESULTS_STEP)
+    keys = image_keys((*dataset.images, *unseen))
+    numbers = [read_row(row, place, path, keys) for place, row in enumerate(rows)]
+    table = np.array(numbers, np.float64).reshape(-1, 7)
+    category_ids = table[:, 1].astype(np.int64)
+    table[:, 1] = [index_of.get(category, UNKNOWN_CLASS + category) for category in category_ids.tolist()]
+    identity = CandidateId("predictions", path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    unknown = sorted(set(category_ids.tolist()) - set(index_of))
+    notes = (f"category ids that the model has no class for: {unknown[:10]}",) if unknown else ()
+    return recorded(identity, table, confidence=confidence, notes=notes)
+
+
+RESULTS_STEP = "write a JSON array of {image_id, category_id, bbox: [x, y, width, height], score}"
+
+
+def read_row(row: Any, place: int, path: Path, keys: Mapping[str, int]) -> list[float]:
+    """Image number, category, box and score of one result."""
+    where = f"result {place}"
+    if not isinstance(row, dict):
+        raise BadInput(f"{where} is not an object", file=path, found=row, next_step=RESULTS_STEP)
+    key = row.get("image_id", row.get("file_name"))
+    if str(key) not in keys:
+        raise BadInput(f"{where} names an image that the data set has not", file=path, found=key, expected="an image id or file name of the data")
+    box, score, category = row.get("bbox"), row.get("score"), row.get("category_id")
+    if not (isinstance(box, list) and len(box) == 4 and all(map(is_number, [*box, score]))):  # noqa: PLR2004 - x, y, width, height
+        found = f"bbox {box}, score {score}"
+        raise BadInput(f"{where} has no box of four numbers with a score", file=path, found=found, next_step=RESULTS_STEP)
+    if not isinstance(category, int) or isinstance(category, bool):
+        raise BadInput(f"{where} has no whole category_id", file=path, found=category, next_step=RESULTS_STEP)
+    return [keys[str(key)], category, *box, score]
+
+
+def is_number(value: object) -> bool:
+    """Whether a JSON value is a number; ``true`` is none, ``null`` neither."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def image_keys(images: Sequence[DatasetImage]) -> dict[str, int]:
+    """Every way a predictions file may name an image: id, file name, base name, stem, and a stem's number; ambiguous ones are left out."""
+    keys: dict[str, set[int]] = {}
+    for image in images:
+        name = Path(image.file_name)
+        number = {str(int(name.stem))} if name.stem.isdecimal() else set()
+        for key in {image.file_name, name.name, name.stem} | number:
+            keys.setdefault(key, set()).add(image.id)
+    named = {key: next(iter(ids)) for key, ids in keys.items() if len(ids) == 1}
+    numbered = not any(Path(image.file_name).stem.isdecimal() for image in images)
+    own = {str(image.id): image.id for image in images}
+    return {**own, **named} if not numbered else {**named, **own}
+
+
+def open_callable(name: str, dataset: Dataset, *, confidence: float | None = None) -> RecordedDetector:
+    """Import ``module:function`` and run it on every image: ``detect(path) -> (n, 6)`` of x1, y1, x2, y2, score, class index."""
+    detect = import_callable(name)
+    rows = [np.empty((0, 7))]
+    for image in dataset.images:
+        found = np.asarray(detect(image.path), np.float64)
+        if found.size and found.shape[1:] != (6,):
+            step = "return rows of x1, y1, x2, y2, score, class index"
+            raise BadInput(f"{name} gave something else than detections", file=image.path, found=found.shape, expected="(n, 6)", next_step=step)
+        found = found.reshape(-1, 6)
+        corner_size = np.concatenate([found[:, :2], found[:, 2:4] - found[:, :2]], axis=1)
+        rows.append(np.column_stack([np.full(len(found), image.id), found[:, 5], corner_size, found[:, 4]]))
+    table = np.concatenate(rows)
+    detector = recorded(CandidateId("callable", name, None), table, confidence=confidence)
+    seen = {image.id: Detections.none() for image in dataset.images}
+    return replace(detector, recorded={**seen, **detector.recorded}, rounding=Rounding())
+
+
+def import_callable(name: str) -> Callable[[Path], Any]:
+    """The function of ``module:function``; the current folder is searched too, as ``python -m`` does."""
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        found: Callable[[Path], Any] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as failure:
+        raise UsageError("the candidate callable cannot be imported", found=f"{name}: {failure}", expected="module:function") from None
+    finally:
+        sys.path.remove("")
+    return found
+
+
+def recorded(
+    identity: CandidateId, table: NDArray[np.float64], *, confidence: float | None, notes: tuple[str, ...] = ()
+) -> RecordedDetector:
+    """A detector from rows of image id, class, x, y, width, height, score; how they were cut and rounded is read off."""
+    rounding = Rounding(rounding_step(table[:, 2:6], MAX_ROUNDING_PX), rounding_step(table[:, 6], MAX_ROUNDING_SCORE))
+    order = np.argsort(table[:, 0], kind="stable")
+    groups = groupby(order.tolist(), key=lambda row: int(table[row, 0]))
+    by_image = {image: detections(table[list(rows)]) for image, rows in groups}
+    shows = read_cut(by_image.values(), rounding, confidence=confidence)
+    return RecordedDetector(identity, by_image, shows, rounding, notes + cut_notes(shows, rounding, declared=confidence is not None))
+
+
+def detections(table: NDArray[np.float64]) -> Detections:
+    """Detections of one image from its rows."""
+    return Detections.best_first(corner_size_to_xyxy(table[:, 2:6]), table[:, 6], table[:, 1])
+
+
+def rounding_step(values: NDArray[np.float64], largest: float) -> float:
+    """The coarsest decimal step that all values are multiples of, 0 where there is none; above ``largest`` it is not excused."""
+    finite = values[np.isfinite(values)]
+    if finite.size < FEWEST_FOR_ROUNDING:
+        return 0.0
+    fitting = (step for step in ROUNDING_STEPS if (np.abs(finite - np.round(finite / step) * step) < step * 1e-6).all())
+    step = next(fitting, 0.0)
+    return step if step <= largest else 0.0
+
+
+def read_cut(by_image: Iterable[Detections], rounding: Rounding, *, confidence: float | None) -> Cut:
+    """How a recorded side was cut: by what was declared, else just below its lowest score; its largest count where several images share it."""
+    images = list(by_image)
+    lowest = min((float(found.scores[-1]) for found in images if len(found)), default=0.0)
+    counts = sorted((len(found) for found in images), reverse=True)
+    full = counts[0] if len(counts) > 1 and counts[0] == counts[1] and counts[0] >= FEWEST_FULL else Cut().max_detections
+    several = any(len(best_label(found)) < len(found) for found in images)
+    read_off = max(lowest - rounding.score / 2 - lowest * 1e-3, 0.0)
+    return Cut(max(read_off if confidence is None else confidence, EVALUATION_CONFIDENCE), several, full)
+
+
+FEWEST_FULL = 100  # detections; a count below that two images share is chance, not a cut
+
+
+def cut_notes(shows: Cut, rounding: Rounding, *, declared: bool) -> tuple[str, ...]:
+    """What was read off a recorded side, for people."""
+    origin = "declared" if declared else "read off its lowest score"
+    notes = [f"AP of both sides is taken above confidence {shows.confidence:.4g} ({origin})"]
+    if rounding.box_px or rounding.score:
+        notes.append(f"its numbers are rounded: boxes to {rounding.box_px:g} px, scores to {rounding.score:g}; the limits allow for it")
+    return tuple(notes)

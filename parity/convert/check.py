@@ -1,0 +1,96 @@
+"""Is the exported file the same network at all? One image, raw outputs, before the file is let out of the workshop."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity.backends.base import open_session
+from parity.backends.pytorch import PyTorchSession
+from parity.errors import ConversionError
+from parity.spec import HeadLayout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from parity.models import Checkpoint
+
+SEED = 20240229
+PATCHES = 8  # coarse cells on each axis of the test image
+BOX = 4  # numbers of a box, which come first
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """The largest differences of raw outputs that still count as the same network."""
+
+    box_px: float
+    score: float
+
+
+# ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
+# scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
+SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
+
+
+def check_same_network(checkpoint: Checkpoint, file: Path, *, size: tuple[int, int], tolerance: Tolerance = SAME_NETWORK) -> None:
+    """Raise ``ConversionError`` unless the file gives the checkpoint's raw outputs for one image."""
+    image = structured_image(size)
+    with open_session(file) as session:
+        candidate = session.run(image)
+    end_to_end = checkpoint.spec.head.layout is HeadLayout.END_TO_END
+    with PyTorchSession(every_candidate(checkpoint.network) if end_to_end else checkpoint.network) as session:
+        reference = session.run(image)
+    measure = end_to_end_difference if end_to_end else raw_difference
+    found = measure(reference[0], candidate[0]) if len(reference) == len(candidate) == 1 else Tolerance(np.inf, np.inf)
+    if not (found.box_px <= tolerance.box_px and found.score <= tolerance.score):
+        shown = f"differences of {found.box_px:.3g} px and {found.score:.3g} in score"
+        expected = f"at most {tolerance.box_px:g} px and {tolerance.score:g}"
+        next_step = "report it with the versions of torch and ultralytics; the file was removed"
+        problem = "the export is not the same network"
+        raise ConversionError(problem, file=checkpoint.path, found=shown, expected=expected, next_step=next_step)
+
+
+def structured_image(size: tuple[int, int]) -> NDArray[np.float32]:
+    """A network input (1, 3, height, width) in 0..1 with coarse patches and fine noise, always the same."""
+    generator = np.random.default_rng(SEED)
+    height, width = size
+    rows, columns = np.arange(height) * PATCHES // height, np.arange(width) * PATCHES // width
+    coarse = generator.random((1, 3, PATCHES, PATCHES))[:, :, rows][:, :, :, columns]
+    return np.asarray(0.8 * coarse + 0.2 * generator.random((1, 3, height, width)), np.float32)
+
+
+def raw_difference(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> Tolerance:
+    """The largest differences of two raw heads (1, 4 + nc, N); infinite where the shapes differ."""
+    if reference.shape != candidate.shape or not reference.size:
+        return Tolerance(np.inf, np.inf)
+    difference = np.abs(reference.astype(np.float64) - candidate)
+    return Tolerance(float(difference[:, :BOX].max()), float(difference[:, BOX:].max()))
+
+
+def end_to_end_difference(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> Tolerance:
+    """The largest difference of a candidate's rows (1, n, 6) from the nearest row of all the reference's candidates.
+
+    Row by row would be wrong: rounding swaps rows of almost equal score, and changes which is the last of the best 300.
+    """
+    if reference.shape[-1] != BOX + 2 or candidate.shape[-1] != BOX + 2 or not candidate.size:
+        return Tolerance(np.inf, np.inf)
+    kept = candidate[0].astype(np.float64)
+    best = reference[0].astype(np.float64)
+    scores = np.abs(kept[:, BOX] - best[: len(kept), BOX]).max() if len(best) >= len(kept) else np.inf
+    boxes = [np.abs(best[best[:, -1] == row[-1], :BOX] - row[:BOX]).max(axis=1).min(initial=np.inf) for row in kept]
+    return Tolerance(float(np.max(boxes)), float(scores))
+
+
+def every_candidate(network: nn.Module) -> nn.Module:
+    """A copy of an end-to-end network that keeps all its boxes instead of the best 300."""
+    copy: Any = deepcopy(network)
+    copy.model[-1].max_det = np.iinfo(np.int32).max
+    everything: nn.Module = copy
+    return everything

@@ -1,0 +1,121 @@
+"""Raw network outputs to candidate boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.boxes import xywh_to_xyxy
+from parity.errors import BadInput
+from parity.spec import Activation, BoxFormat, BoxUnits, Head, HeadLayout
+
+Array = NDArray[np.float32]
+Outputs = tuple[Array, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Boxes before suppression: ``boxes`` (n, 4) xyxy in network pixels, ``scores`` (n, k), and their ``labels`` (n, k).
+
+    k is the number of classes for a raw head and 1 where the network has chosen the class. All numbers are finite;
+    ``non_finite`` counts the rows that were left out.
+    """
+
+    boxes: Array
+    scores: Array
+    labels: NDArray[np.int64]
+    non_finite: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """One output read by its layout: ``boxes`` (n, 4) as the network wrote them, ``scores`` and ``labels`` (n, k)."""
+
+    boxes: Array
+    scores: Array
+    labels: NDArray[np.floating] | NDArray[np.integer]
+
+
+def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[int, int]) -> Candidates:
+    """Read one image's outputs (leading batch axis of 1) as the head says; raises ``BadInput`` where the shape does not fit."""
+    rows = READERS[head.layout](outputs, classes)
+    finite = np.isfinite(rows.boxes).all(1) & np.isfinite(rows.scores).all(1) & np.isfinite(rows.labels).all(1)
+    if not finite.all():
+        rows = Rows(rows.boxes[finite], rows.scores[finite], rows.labels[finite])
+    boxes = xywh_to_xyxy(rows.boxes) if head.box_format is BoxFormat.XYWH else rows.boxes
+    if head.box_units is BoxUnits.NORMALISED:
+        boxes = boxes * np.array([network_size[1], network_size[0]] * 2, np.float32)
+    scores = sigmoid(rows.scores) if head.activation is Activation.SIGMOID else rows.scores
+    return Candidates(boxes, scores, rows.labels.astype(np.int64, copy=False) - head.class_offset, int((~finite).sum()))
+
+
+def sigmoid(logits: Array) -> Array:
+    """The logistic function, without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)
+
+
+def read_channels_last(outputs: Outputs, classes: int) -> Rows:
+    """[1, N, 4 + nc]."""
+    rows = single(outputs, (None, 4 + classes), HeadLayout.CHANNELS_LAST)
+    return Rows(rows[:, :4], rows[:, 4:], every_class(len(rows), classes))
+
+
+def read_channels_first(outputs: Outputs, classes: int) -> Rows:
+    """[1, 4 + nc, N]: Ultralytics v8, v5u, v9, 11, 12."""
+    rows = single(outputs, (4 + classes, None), HeadLayout.CHANNELS_FIRST).T
+    return Rows(rows[:, :4], rows[:, 4:], every_class(len(rows), classes))
+
+
+def read_objectness(outputs: Outputs, classes: int) -> Rows:
+    """[1, N, 5 + nc]: the score is objectness times class (v5, v7, YOLOX)."""
+    rows = single(outputs, (None, 5 + classes), HeadLayout.OBJECTNESS)
+    return Rows(rows[:, :4], rows[:, 4:5] * rows[:, 5:], every_class(len(rows), classes))
+
+
+def read_end_to_end(outputs: Outputs, classes: int) -> Rows:
+    """[1, n, 6] of x1, y1, x2, y2, score, class: v10, 26, and exports with NMS inside."""
+    del classes  # a class beyond the names must stay visible
+    rows = single(outputs, (None, 6), HeadLayout.END_TO_END)
+    return Rows(rows[:, :4], rows[:, 4:5], rows[:, 5:6])
+
+
+def read_boxes_labels_scores(outputs: Outputs, classes: int) -> Rows:
+    """Three outputs (n, 4), (n,), (n,): torchvision's order."""
+    del classes
+    if len(outputs) != 3 or len({len(output) for output in outputs}) != 1:  # noqa: PLR2004
+        raise misfit(outputs, "three outputs (n, 4), (n,), (n,)", HeadLayout.BOXES_LABELS_SCORES)
+    boxes, labels, scores = outputs
+    return Rows(boxes, scores[:, None], labels[:, None])
+
+
+READERS: dict[HeadLayout, Callable[[Outputs, int], Rows]] = {
+    HeadLayout.CHANNELS_FIRST: read_channels_first,
+    HeadLayout.CHANNELS_LAST: read_channels_last,
+    HeadLayout.OBJECTNESS: read_objectness,
+    HeadLayout.END_TO_END: read_end_to_end,
+    HeadLayout.BOXES_LABELS_SCORES: read_boxes_labels_scores,
+}
+
+
+def single(outputs: Outputs, shape: tuple[int | None, int | None], layout: HeadLayout) -> Array:
+    """The first output without its batch axis; its shape must be ``shape``, None standing for any."""
+    raw = outputs[0]
+    fits = raw.ndim == 3 and len(raw) == 1 and all(want in (None, have) for want, have in zip(shape, raw.shape[1:], strict=True))  # noqa: PLR2004
+    if not fits:
+        raise misfit(outputs, f"[1, {', '.join('N' if side is None else str(side) for side in shape)}]", layout)
+    return raw[0]
+
+
+def every_class(rows: int, classes: int) -> NDArray[np.int64]:
+    """The class index of every score of a raw head, (n, nc), without memory of its own."""
+    return np.broadcast_to(np.arange(classes), (rows, classes))
+
+
+def misfit(outputs: Outputs, expected: str, layout: HeadLayout) -> BadInput:
+    """The error for outputs that are not what the spec says."""
+    found = " and ".join(str(list(output.shape)) for output in outputs)
+    step = "give the right head layout with --candidate-spec (parity convert --print-spec shows one)"
+    return BadInput(f"the network's output does not fit the head layout {layout}", found=found, expected=expected, next_step=step)

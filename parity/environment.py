@@ -1,0 +1,59 @@
+"""What a result was made with: versions, processor, threads. Provenance, never identity."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from parity.spec import STRICT
+
+PACKAGES = ("parity-gate", "numpy", "opencv-python", "onnx", "onnxruntime", "faster-coco-eval", "torch", "torchvision", "ultralytics")
+INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Python, packages (``None`` = not installed), processor and its instruction sets, and the number of processors used."""
+
+    python: str
+    platform: str
+    processor: str
+    instruction_sets: tuple[str, ...]
+    processors: int
+    packages: dict[str, str | None]
+    __pydantic_config__ = STRICT
+
+
+def environment() -> Environment:
+    """This process's environment; holds no variable, path or host name."""
+    model, flags = processor()
+    return Environment(
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=model,
+        instruction_sets=tuple(name for name in INSTRUCTION_SETS if name in flags),
+        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        packages={name: installed(name) for name in PACKAGES},
+    )
+
+
+def installed(package: str) -> str | None:
+    """A distribution's version, ``None`` if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def processor() -> tuple[str, frozenset[str]]:
+    """The processor's name and flags as Linux tells them; elsewhere the name alone."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor(), frozenset()
+    entries = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    values = {key.strip(): value.strip() for key, value in entries.items()}
+    return values.get("model name", platform.machine()), frozenset(values.get("flags", values.get("Features", "")).split())

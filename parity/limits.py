@@ -1,0 +1,41 @@
+"""The one table of limits: what a measurement may be, in which unit, and where the number comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The largest value of a measurement that passes, its unit and its origin."""
+
+    value: float
+    unit: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All limits of one precision. Box limits are in network pixels, since that is where the noise arises."""
+
+    box: Limit
+    score: Limit
+    overlap: Limit
+    ap_reference: Limit
+    ap_baseline: Limit
+    none: Limit
+
+
+FLOAT32 = Limits(
+    box=Limit(0.01, "network px", "2 x the largest difference of a float32 raw head from float64 (YOLOv8n at 640: 4.8e-3 px)"),
+    score=Limit(1e-4, "score", "10 x the largest difference of a float32 raw head from float64 (YOLOv8n at 320: 9.8e-6)"),
+    overlap=Limit(1e-3, "IoU", "what a box difference of 0.01 px does to the overlap of boxes of 20 px"),
+    ap_reference=Limit(1e-3, "AP", "a tenth of a point, either way: a bug can raise AP (a second sigmoid: +9 points)"),
+    ap_baseline=Limit(0.002, "AP", "float32 AP on other processors and library versions"),
+    none=Limit(0, "count", "every one is a difference between what was trained and what would be shipped"),
+)
+
+MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the same object
+MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
+MAX_ROUNDING_SCORE = 0.001
+EVALUATION_CONFIDENCE = 0.001  # AP is taken down to this score, as `yolo val` does

@@ -1,0 +1,6 @@
+"""Checkpoints: a trained file -> its pipeline spec and its network. Importing this loads neither torch nor ultralytics."""
+
+from parity.models.checkpoint import Checkpoint
+from parity.models.load import load_checkpoint
+
+__all__ = ["Checkpoint", "load_checkpoint"]

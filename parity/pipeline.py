@@ -1,0 +1,68 @@
+"""A pipeline is a spec and an open network; this is how it turns images into detections. Read this first.
+
+    preprocess -> network -> decode -> suppress -> restore
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.backends.base import Session
+from parity.decode import decode
+from parity.detections import Detections
+from parity.images import read_ahead
+from parity.preprocess import preprocess
+from parity.restore import restore
+from parity.spec import PipelineSpec, Suppress
+from parity.suppress import suppress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pipeline:
+    """Everything that decides which detections an image gets."""
+
+    spec: PipelineSpec
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """What one side says about one image: as deployed, and as AP is taken (lower confidence, multi-label).
+
+    ``gain`` is network pixels for one image pixel, ``None`` where the side does not tell. ``absent`` says that the side has
+    nothing on record for this image, which is not the same as having found nothing.
+    """
+
+    deployed: Detections
+    evaluated: Detections
+    gain: float | None
+    absent: bool = False
+
+
+def detect_many(images: Iterable[Path], pipeline: Pipeline) -> Iterator[Detections]:
+    """Stream the detections of image files at the pipeline's own settings; memory does not grow with their number."""
+    for observation in observe_many(images, pipeline, evaluation=pipeline.spec.suppress):
+        yield observation.deployed
+
+
+def observe_many(images: Iterable[Path], pipeline: Pipeline, *, evaluation: Suppress) -> Iterator[Observation]:
+    """Run the network once an image and suppress twice: as deployed, and with the settings of ``evaluation``."""
+    for image in read_ahead(images, exif=pipeline.spec.preprocess.exif):
+        yield observe(image, pipeline, evaluation=evaluation)
+
+
+def observe(image: NDArray[np.uint8], pipeline: Pipeline, *, evaluation: Suppress) -> Observation:
+    """Both observations of one RGB image (H, W, 3)."""
+    spec = pipeline.spec
+    fitted = preprocess(image, spec.preprocess)
+    outputs = pipeline.session.run(fitted.tensor)
+    candidates = decode(outputs, spec.head, classes=len(spec.names), network_size=fitted.geometry.network_size)
+    deployed, evaluated = (
+        restore(suppress(candidates, settings), fitted.geometry, spec.restore) for settings in (spec.suppress, evaluation)
+    )
+    return Observation(deployed, evaluated, fitted.geometry.gain)

@@ -1,0 +1,167 @@
+"""The answer: checks that hold a measurement against a limit, and what they say together. The shape of the result JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from parity.comparison import ParityCounts
+from parity.environment import Environment
+from parity.latency import LatencyComparison
+from parity.limits import Limit
+from parity.metrics import CocoMetrics
+from parity.spec import STRICT
+
+RESULT_SCHEMA = 1
+
+
+class Verdict(StrEnum):
+    """What all checks say together."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 a check failed, 12 not enough evidence."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 12}[self]
+
+
+class Status(StrEnum):
+    """What one check says; a waived or unchecked one is never a pass."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    WAIVED = "waived"
+    NOT_CHECKED = "not_checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A measurement held against a limit. ``config`` is the id of the configuration, ``detail`` is for people."""
+
+    name: str
+    config: str
+    status: Status
+    measured: float | None
+    limit: float | None
+    origin: str
+    detail: str
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceId:
+    """Which reference: its file, content and family."""
+
+    path: str
+    sha256: str
+    family: str
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateId:
+    """Which candidate: what kind of thing, its file or name, and content (``None`` for code)."""
+
+    kind: str
+    path: str
+    sha256: str | None
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetId:
+    """Which images, by content."""
+
+    name: str
+    images: int
+    sha256: str
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Candidate minus reference; the interval is ``None`` until it is measured."""
+
+    value: float | None
+    ci95: tuple[float, float] | None
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """The COCO numbers of both sides and their differences by name."""
+
+    reference: CocoMetrics
+    candidate: CocoMetrics
+    delta: dict[str, Delta]
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigResult:
+    """One candidate at one size (``None`` where no network size applies)."""
+
+    id: str
+    backend: str
+    imgsz: tuple[int, int] | None
+    candidate: CandidateId
+    conf: float
+    iou: float | None
+    parity: ParityCounts
+    metrics: MetricComparison | None
+    latency_ms: LatencyComparison | None
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A named cause of a failure."""
+
+    config: str
+    fault: str
+    stage: str
+    parameters: dict[str, float | str]
+    explains: float
+    status: str
+    method: str
+    message: str
+    fix: str
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything a gate found out."""
+
+    verdict: Verdict
+    reference: ReferenceId
+    dataset: DatasetId
+    configs: tuple[ConfigResult, ...]
+    checks: tuple[Check, ...]
+    diagnosis: tuple[Diagnosis, ...]
+    environment: Environment
+    notes: tuple[str, ...] = ()
+    schema: int = RESULT_SCHEMA
+    __pydantic_config__ = STRICT
+
+
+def judge(name: str, config: str, measured: float | None, limit: Limit, *, detail: str = "") -> Check:
+    """Hold a measurement against its limit; what is undefined or NaN is no evidence and does not pass."""
+    if measured is None:
+        return Check(name, config, Status.INCONCLUSIVE, None, limit.value, limit.origin, detail or "nothing to measure")
+    finite = measured == measured and abs(measured) != float("inf")  # noqa: PLR0124 - NaN differs from itself
+    status = Status.PASS if measured <= limit.value else Status.FAIL
+    return Check(name, config, status, measured if finite else None, limit.value, limit.origin, detail)
+
+
+def conclude(checks: Iterable[Check]) -> Verdict:
+    """Fail if a check failed, inconclusive if one is or if nothing was checked, otherwise pass."""
+    statuses = {check.status for check in checks}
+    if Status.FAIL in statuses:
+        return Verdict.FAIL
+    return Verdict.INCONCLUSIVE if Status.INCONCLUSIVE in statuses or Status.PASS not in statuses else Verdict.PASS

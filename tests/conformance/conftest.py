@@ -1,0 +1,30 @@
+"""The exported files that the contract is held against."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ultralytics", reason="the exported files come from Ultralytics")
+sys.path.insert(0, str(Path(__file__).parent))
+
+import tiny_detector
+
+from parity.convert import convert
+from parity.models import Checkpoint, load_checkpoint
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A loaded tiny YOLOv8."""
+    path = tiny_detector.save(tiny_detector.build(), tmp_path_factory.mktemp("trained") / "tiny.pt")
+    return load_checkpoint(path, size=(tiny_detector.SIDE, tiny_detector.SIDE))
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One file for each backend."""
+    out, size = tmp_path_factory.mktemp("exported"), checkpoint.spec.preprocess.size
+    return {"pytorch": checkpoint.path} | {target: convert(checkpoint, target, size=size, out=out) for target in ("onnx", "torchscript")}
