@@ -118,17 +118,18 @@ def best_label(detections: Detections) -> Detections:
 
 
 def open_predictions(
-    path: Path, dataset: Dataset, *, index_of: Mapping[int, int], confidence: float | None = None, unseen: Iterable[DatasetImage] = ()
+    path: Path, dataset: Dataset, *, index_of: Mapping[int, int], confidence: float | None = None, full: Dataset | None = None
 ) -> RecordedDetector:
     """Read a COCO results array: ``image_id`` or ``file_name``, ``category_id``, ``bbox`` as x, y, width, height, ``score``.
 
     ``index_of`` maps category ids to class indices. NaN is read and counted, since it is the candidate's answer; whatever else is
-    not a number raises ``BadInput`` with its row. ``unseen`` are images of the data set that are not evaluated in this run.
+    not a number raises ``BadInput`` with its row. ``full`` is the data set that ``dataset`` was drawn from: rows of its other images are
+    left out.
     """
     rows = read_json(path, allow_nan=True)
     if not isinstance(rows, list):
         raise BadInput("is not a predictions file", file=path, found=type(rows).__name__, expected="a COCO results array", next_step=RESULTS_STEP)
-    keys = image_keys((*dataset.images, *unseen))
+    keys = image_keys(dataset, (full or dataset).images)
     numbers = [read_row(row, place, path, keys) for place, row in enumerate(rows)]
     table = np.array(numbers, np.float64).reshape(-1, 7)
     category_ids = table[:, 1].astype(np.int64)
@@ -164,18 +165,19 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def image_keys(images: Sequence[DatasetImage]) -> dict[str, int]:
-    """Every way a predictions file may name an image: id, file name, base name, stem, and a stem's number; ambiguous ones are left out."""
+def image_keys(dataset: Dataset, images: Sequence[DatasetImage]) -> dict[str, int]:
+    """Every way a predictions file may name an image: by file name, base name or stem, and by COCO's id or else the stem's number.
+
+    A name that two images share is left out.
+    """
     keys: dict[str, set[int]] = {}
     for image in images:
         name = Path(image.file_name)
-        number = {str(int(name.stem))} if name.stem.isdecimal() else set()
+        stem_number = {str(int(name.stem))} if name.stem.isdecimal() else set()
+        number = {str(image.id)} if dataset.kind == "coco" else stem_number
         for key in {image.file_name, name.name, name.stem} | number:
             keys.setdefault(key, set()).add(image.id)
-    named = {key: next(iter(ids)) for key, ids in keys.items() if len(ids) == 1}
-    numbered = not any(Path(image.file_name).stem.isdecimal() for image in images)
-    own = {str(image.id): image.id for image in images}
-    return {**own, **named} if not numbered else {**named, **own}
+    return {key: next(iter(ids)) for key, ids in keys.items() if len(ids) == 1}
 
 
 def open_callable(name: str, dataset: Dataset, *, confidence: float | None = None) -> RecordedDetector:

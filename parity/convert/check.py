@@ -45,7 +45,7 @@ def check_same_network(checkpoint: Checkpoint, file: Path, *, size: tuple[int, i
     with open_session(file) as session:
         candidate = session.run(image)
     end_to_end = checkpoint.spec.head.layout is HeadLayout.END_TO_END
-    with PyTorchSession(every_candidate(checkpoint.network) if end_to_end else checkpoint.network) as session:
+    with PyTorchSession(without_selection(checkpoint.network) if end_to_end else checkpoint.network) as session:
         reference = session.run(image)
     measure = end_to_end_difference if end_to_end else raw_difference
     found = measure(reference[0], candidate[0]) if len(reference) == len(candidate) == 1 else Tolerance(np.inf, np.inf)
@@ -74,23 +74,32 @@ def raw_difference(reference: NDArray[np.float32], candidate: NDArray[np.float32
     return Tolerance(float(difference[:, :BOX].max()), float(difference[:, BOX:].max()))
 
 
-def end_to_end_difference(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> Tolerance:
-    """The largest difference of a candidate's rows (1, n, 6) from the nearest row of all the reference's candidates.
+def end_to_end_difference(everything: NDArray[np.float32], candidate: NDArray[np.float32]) -> Tolerance:
+    """The largest difference of a candidate's rows (1, n, 6) from the nearest of all the reference's boxes (1, N, 4 + nc).
 
     Row by row would be wrong: rounding swaps rows of almost equal score, and changes which is the last of the best 300.
     """
-    if reference.shape[-1] != BOX + 2 or candidate.shape[-1] != BOX + 2 or not candidate.size:
+    reference, kept = everything[0].astype(np.float64), candidate[0].astype(np.float64)
+    classes = reference.shape[-1] - BOX
+    if kept.shape[-1] != BOX + 2 or not len(kept) or not np.isin(kept[:, -1], np.arange(classes)).all():
         return Tolerance(np.inf, np.inf)
-    kept = candidate[0].astype(np.float64)
-    best = reference[0].astype(np.float64)
-    scores = np.abs(kept[:, BOX] - best[: len(kept), BOX]).max() if len(best) >= len(kept) else np.inf
-    boxes = [np.abs(best[best[:, -1] == row[-1], :BOX] - row[:BOX]).max(axis=1).min(initial=np.inf) for row in kept]
-    return Tolerance(float(np.max(boxes)), float(scores))
+    best = np.sort(reference[:, BOX:], axis=None)[::-1][: len(kept)]
+    order = np.abs(best - kept[:, BOX]).max() if len(best) == len(kept) else np.inf
+    nearest = [nearest_difference(reference, row) for row in kept]
+    return Tolerance(max(each.box_px for each in nearest), max(order, *(each.score for each in nearest)))
 
 
-def every_candidate(network: nn.Module) -> nn.Module:
-    """A copy of an end-to-end network that keeps all its boxes instead of the best 300."""
+def nearest_difference(reference: NDArray[np.float64], row: NDArray[np.float64]) -> Tolerance:
+    """The difference of one row (x1, y1, x2, y2, score, class) from the reference's box (of N, 4 + nc) that explains it best."""
+    boxes = np.abs(reference[:, :BOX] - row[:BOX]).max(axis=1)
+    scores = np.abs(reference[:, BOX + int(row[-1])] - row[BOX])
+    best = int(np.argmin(np.maximum(boxes / SAME_NETWORK.box_px, scores / SAME_NETWORK.score)))
+    return Tolerance(float(boxes[best]), float(scores[best]))
+
+
+def without_selection(network: nn.Module) -> nn.Module:
+    """A copy of an end-to-end network that hands out all its boxes with all their scores (1, N, 4 + nc), not the best 300."""
     copy: Any = deepcopy(network)
-    copy.model[-1].max_det = np.iinfo(np.int32).max
+    copy.model[-1].postprocess = lambda boxes_and_scores: boxes_and_scores
     everything: nn.Module = copy
     return everything

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,8 @@ from parity.models.ultralytics import require_ultralytics
 from parity.spec import HeadLayout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from parity.models import Checkpoint
 
 
@@ -30,6 +34,18 @@ def export_with_ultralytics(checkpoint: Checkpoint, file: Path, *, format_name: 
     network: Any = deepcopy(checkpoint.network)
     network.pt_path = str(file.with_suffix(".pt"))  # where the exporter writes: beside this, with the format's suffix
     network.names = dict(enumerate(checkpoint.spec.names))
-    with quiet_torch():
+    with quiet_torch(), quiet_ultralytics():
         written = Path(Exporter(overrides=overrides)(model=network))
     written.replace(file)
+
+
+@contextmanager
+def quiet_ultralytics() -> Iterator[None]:
+    """Keep the exporter's progress off the terminal, also where the process imported Ultralytics before us."""
+    logger = logging.getLogger("ultralytics")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -194,7 +194,8 @@ def possible_roots(path: Path, images: Path | None) -> tuple[Path, ...]:
     if images is not None:
         return (images,)
     parent, split = path.absolute().parent, path.stem.rpartition("_")[2]
-    return (parent, parent / "images", parent.parent / "images", parent.parent / "images" / split)
+    above = parent.parent
+    return (parent, parent / "images", above / "images", above / "images" / split, above / split)  # the last is COCO's own download
 
 
 def find_root(names: Sequence[str], *, roots: tuple[Path, ...], source: Path) -> Path:

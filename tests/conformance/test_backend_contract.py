@@ -1,11 +1,9 @@
 """What every backend owes: the same answer twice, arrays of its own, float32, errors of ours, and an end."""
 
-# ruff: noqa: D103 -- the name of a test is its claim
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,7 +11,11 @@ import pytest
 from parity.backends.base import BACKENDS, Session, open_session
 from parity.backends.fake import FakeSession
 from parity.errors import BadInput, ParityError
-from parity.models import Checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from parity.models import Checkpoint
 
 SIDE = 64
 OUTPUT = (1, 7, 84)  # four for the box and three classes, at 8x8 + 4x4 + 2x2 anchors

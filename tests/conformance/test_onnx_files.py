@@ -1,11 +1,8 @@
 """ONNX files that are damaged, foreign or hostile are named as what they are, before a runtime sees them."""
 
-# ruff: noqa: D103 -- the name of a test is its claim
-
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -14,6 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from parity.backends.base import open_session
 from parity.errors import BadInput, UntrustedInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IMAGE = (1, 3, 8, 8)
 

@@ -1,0 +1,153 @@
+"""What an exported file says about its own pipeline: its stamp, else its metadata and the shapes of its outputs."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.backends.base import CHANNELS, Session
+from parity.convert.manifest import stamp_beside, stamp_in
+from parity.errors import BadInput
+from parity.spec import BoxFormat, Head, HeadLayout, PipelineSpec, Suppress, Suppressor, TensorLayout
+
+STRIDES = (8, 16, 32)  # of the three output levels of a YOLO; their cells are the anchors of a raw head
+DECLARE = "say what the file is with --candidate-spec (parity convert --print-spec shows one)"
+TORCHSCRIPT_CONFIG = "config.txt"
+LITERALS = ("names", "args", "end2end")
+ULTRALYTICS_GRAPH_NMS = {"conf": 0.25, "iou": 0.7, "max_det": 300}  # of `yolo export nms=True`, where the metadata says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """The spec of a file, how it was learned, and the checkpoint it says it came from."""
+
+    spec: PipelineSpec
+    origin: str
+    checkpoint_sha256: str | None = None
+
+
+def spec_of_file(path: Path, session: Session, reference: PipelineSpec, *, declared: PipelineSpec | None = None) -> FileSpec:
+    """The declared spec, else the file's stamp, else the reference's spec corrected by what the file says.
+
+    ``reference.preprocess.size`` is taken where the file leaves its size open.
+    """
+    stamp = stamp_in(session.metadata, source=path) or stamp_beside(path)
+    checkpoint = stamp.checkpoint_sha256 if stamp else None
+    size = input_size(session) or reference.preprocess.size
+    if declared is not None:
+        return FileSpec(with_size(declared, size), "the spec given with --candidate-spec", checkpoint)
+    if stamp is not None:
+        return FileSpec(with_size(stamp.spec, size), "its own stamp", stamp.checkpoint_sha256)
+    return FileSpec(corrected(with_size(reference, size), session, path), "its metadata and output shapes, no stamp")
+
+
+def with_size(spec: PipelineSpec, size: tuple[int, int]) -> PipelineSpec:
+    """The spec at another network size."""
+    return replace(spec, preprocess=replace(spec.preprocess, size=size))
+
+
+def input_size(session: Session) -> tuple[int, int] | None:
+    """Height and width that the file fixes, ``None`` where it leaves them open."""
+    shape = session.input_shape
+    if shape is None:
+        return None
+    height, width = (shape[1], shape[2]) if shape[3] == CHANNELS else (shape[2], shape[3])
+    return None if height is None or width is None else (height, width)
+
+
+def corrected(base: PipelineSpec, session: Session, path: Path) -> PipelineSpec:
+    """A spec with the class names, tensor layout, head and in-graph NMS that the file tells."""
+    facts = read_facts(session.metadata, path)
+    if facts.task != "detect":
+        raise BadInput("is not a detector", file=path, found=f"task {facts.task}", expected="task detect", next_step="give a detection model")
+    names = facts.names or base.names
+    nhwc = session.input_shape is not None and session.input_shape[3] == CHANNELS
+    preprocess = replace(base.preprocess, layout=TensorLayout.NHWC if nhwc else TensorLayout.NCHW)
+    height, width = preprocess.size
+    outputs = session.run(np.zeros((1, height, width, 3) if nhwc else (1, 3, height, width), np.float32))
+    layout = head_layout([output.shape for output in outputs], len(names), preprocess.size, end_to_end=facts.end_to_end, path=path)
+    if layout is HeadLayout.END_TO_END:
+        head, suppress = Head(layout=layout, box_format=BoxFormat.XYXY), graph_suppress(base.suppress, facts.arguments)
+    else:
+        head, suppress = Head(layout=layout), replace(base.suppress, method=Suppressor.NMS, iou=base.suppress.iou or Suppress().iou)
+    return replace(base, names=names, preprocess=preprocess, head=head, suppress=suppress)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What Ultralytics' metadata tells: ``arguments`` are those of the export."""
+
+    task: str
+    names: tuple[str, ...] | None
+    arguments: Mapping[str, Any]
+    end_to_end: bool
+
+
+def read_facts(metadata: Mapping[str, str], path: Path) -> Facts:
+    """Read Ultralytics' metadata: one JSON text in TorchScript, Python literals by key in ONNX; absent ones are ``None``."""
+    try:
+        stored = json.loads(metadata[TORCHSCRIPT_CONFIG]) if TORCHSCRIPT_CONFIG in metadata else literals(metadata)
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as failure:
+        raise BadInput("its metadata cannot be read", file=path, found=failure, next_step=DECLARE) from None
+    arguments = stored.get("args")
+    arguments = arguments if isinstance(arguments, dict) else {}
+    end_to_end = stored.get("end2end") is True or arguments.get("nms") is True
+    return Facts(str(stored.get("task", "detect")), class_names(stored.get("names")), arguments, end_to_end)
+
+
+def literals(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The metadata of an ONNX file; ``task`` is text, the others are Python literals."""
+    values = {key: ast.literal_eval(metadata[key]) for key in LITERALS if key in metadata}
+    return {**values, "task": metadata.get("task", "detect")}
+
+
+def class_names(stored: object) -> tuple[str, ...] | None:
+    """The class names in index order, of a list or of a dict by index; ``None`` where there are none."""
+    if isinstance(stored, dict):
+        by_index = {str(index): name for index, name in stored.items()}
+        stored = [by_index.get(str(index)) for index in range(len(by_index))]
+    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+        return None
+    return tuple(stored)
+
+
+def graph_suppress(base: Suppress, arguments: Mapping[str, Any]) -> Suppress:
+    """Suppression in the graph, with the constants of an export with ``nms=True``; v10 and 26 have none."""
+    if arguments.get("nms") is not True:
+        return replace(base, method=Suppressor.IN_GRAPH, iou=None)
+    given = {key: arguments.get(key) for key in ULTRALYTICS_GRAPH_NMS}
+    constants = {key: default if given[key] is None else given[key] for key, default in ULTRALYTICS_GRAPH_NMS.items()}
+    return replace(
+        base,
+        method=Suppressor.IN_GRAPH,
+        iou=float(constants["iou"]),
+        max_detections=min(base.max_detections, int(constants["max_det"])),
+        graph_confidence=float(constants["conf"]),
+    )
+
+
+def head_layout(shapes: list[tuple[int, ...]], classes: int, size: tuple[int, int], *, end_to_end: bool, path: Path) -> HeadLayout:
+    """The only layout that the output shape allows; two or none raise ``BadInput``, since a guess would be silent.
+
+    A two-class ``[1, 6, N]`` and an end-to-end ``[1, n, 6]`` differ by the number of rows: a raw head has one for every anchor.
+    """
+    shape = shapes[0]
+    anchors = sum((size[0] // stride) * (size[1] // stride) for stride in STRIDES)
+    fitting = {
+        HeadLayout.CHANNELS_FIRST: shape[1:] == (4 + classes, anchors),
+        HeadLayout.CHANNELS_LAST: shape[1:] == (anchors, 4 + classes),
+        HeadLayout.OBJECTNESS: shape[1:] in {(3 * anchors, 5 + classes), (anchors, 5 + classes)},
+        HeadLayout.END_TO_END: len(shape) == 3 and shape[2] == 6 and shape[1] != anchors,  # noqa: PLR2004 - x1, y1, x2, y2, score, class
+    }
+    layouts = [layout for layout, fits in fitting.items() if fits and (layout is HeadLayout.END_TO_END or not end_to_end)]
+    if len(layouts) == 1:
+        return layouts[0]
+    found = " and ".join(str(list(each)) for each in shapes) + (f", which fits {' and '.join(layouts)}" if layouts else "")
+    expected = f"[1, {4 + classes}, {anchors}], its transpose, [1, {3 * anchors}, {5 + classes}] or [1, n, 6] for {classes} classes"
+    raise BadInput("the head layout cannot be told from the outputs", file=path, found=found, expected=expected, next_step=DECLARE)

@@ -1,0 +1,119 @@
+"""Stored, reviewed results that later ones are held against: ``baselines/<model>-<data>-<backend>-<size>.json``."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from parity.environment import Environment
+from parity.errors import BaselineError
+from parity.metrics import CocoMetrics
+from parity.spec import STRICT
+from parity.wire import from_plain, read_json, sha256_of, to_json, to_plain
+
+SCHEMA = 1
+UPDATE = "review the change, then run `pytest -m parity --parity-update-baselines`"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a baseline is of. Where one of these differs, the numbers are not comparable."""
+
+    checkpoint_sha256: str
+    dataset_sha256: str
+    spec_sha256: str
+    backend: str
+    imgsz: tuple[int, int]
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One stored result; ``environment`` is provenance and is not compared."""
+
+    identity: Identity
+    metrics: CocoMetrics
+    detections: int
+    environment: Environment
+    schema: int = SCHEMA
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A baseline as it lies on disk, with the digest of its canonical JSON, so that reformatting is no change and editing is."""
+
+    baseline: Baseline
+    sha256: str
+    __pydantic_config__ = STRICT
+
+
+def baseline_path(folder: Path, *, model: str, dataset: str, backend: str, imgsz: tuple[int, int]) -> Path:
+    """The file of one configuration; the name is a safe slug."""
+    height, width = imgsz
+    size = str(height) if height == width else f"{height}x{width}"
+    return folder / f"{slug(model)}-{slug(dataset)}-{slug(backend)}-{size}.json"
+
+
+def slug(name: str) -> str:
+    """A name with nothing in it that a file system, a shell or a report could take amiss."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("._") or "unnamed"
+
+
+def load_baseline(path: Path) -> Baseline | None:
+    """The baseline of a file, ``None`` where there is no file; a damaged one raises ``BaselineError``."""
+    if not path.exists():
+        return None
+    step = f"restore it (`git checkout -- {path.name}`), or {UPDATE}"
+    try:
+        plain = read_json(path)
+    except Exception as failure:
+        raise BaselineError("the baseline cannot be read", file=path, found=failure, next_step=step) from None
+    sealed = from_plain(Sealed, plain, source=path, error=BaselineError, next_step=step)
+    if sha256_of(sealed.baseline) != sealed.sha256:
+        raise BaselineError("the baseline was edited or damaged", file=path, found=sealed.sha256[:16], expected=sha256_of(sealed.baseline)[:16], next_step=step)
+    if sealed.baseline.schema != SCHEMA:
+        raise BaselineError("the baseline has another schema", file=path, found=sealed.baseline.schema, expected=str(SCHEMA), next_step=UPDATE)
+    return sealed.baseline
+
+
+def check_identity(path: Path, stored: Identity, current: Identity) -> None:
+    """Raise ``BaselineError`` where the baseline belongs to something else; it says what."""
+    changed = [f.name for f in fields(Identity) if getattr(stored, f.name) != getattr(current, f.name)]
+    if changed:
+        found = ", ".join(f"{name} {str(getattr(current, name))[:16]}" for name in changed)
+        expected = ", ".join(f"{name} {str(getattr(stored, name))[:16]}" for name in changed)
+        raise BaselineError("the baseline is of something else", file=path, found=found, expected=expected, next_step=UPDATE)
+
+
+def write_baseline(path: Path, baseline: Baseline) -> None:
+    """Write a baseline whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = to_json(Sealed(baseline, sha256_of(baseline)), indent=1) + "\n"
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".baseline-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def changes(old: Baseline | None, new: Baseline) -> str:
+    """What an update changes, old → new, for review."""
+    before = to_plain(old.metrics) if old else {}
+    after = to_plain(new.metrics)
+    rows = [f"{name} {shown(before.get(name))} → {shown(value)}" for name, value in after.items() if before.get(name) != value]
+    return ", ".join(rows) or "no change in the metrics"
+
+
+def shown(value: float | None) -> str:
+    """A metric for people."""
+    return "none" if value is None else f"{value:.4f}"

@@ -1,0 +1,157 @@
+"""The checks of one configuration: each holds one measurement against one limit and says where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.comparison import ImageComparison, Rounding
+from parity.datasets import DatasetImage
+from parity.detections import Detections
+from parity.display import display
+from parity.limits import Limit, Limits
+from parity.metrics import METRIC_NAMES, CocoMetrics
+from parity.verdict import Check, Delta, MetricComparison, Status, judge
+
+SHOWN = 3  # examples in a detail
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """One configuration's comparisons, one for each image, and what is needed to speak of them."""
+
+    config: str
+    names: Sequence[str]
+    images: Sequence[DatasetImage]
+    comparisons: Sequence[ImageComparison]
+    limits: Limits
+    rounding: Rounding
+
+
+def parity_checks(compared: Compared) -> Iterator[Check]:
+    """Whether the candidate detects what the reference detects, and nothing else."""
+    limits, comparisons = compared.limits, compared.comparisons
+    yield judge("images", compared.config, sum(c.absent for c in comparisons), limits.none, detail=where(compared, absent_rows))
+    yield judge("finite", compared.config, sum(c.non_finite for c in comparisons), limits.none, detail=where(compared, non_finite_rows))
+    yield evidence(compared)
+    yield judge("missed", compared.config, sum(len(c.missed) for c in comparisons), limits.none, detail=where(compared, missed_rows))
+    yield judge("ghosts", compared.config, sum(len(c.ghosts) for c in comparisons), limits.none, detail=where(compared, ghost_rows))
+    flips = sum(len(c.matches.class_flips) for c in comparisons)
+    yield judge("class_flips", compared.config, flips, limits.none, detail=where(compared, flip_rows))
+    drift = np.concatenate([c.drift_network_px for c in comparisons] or [np.empty(0)])
+    yield extreme("shifted", compared, drift, limits.box, detail=where(compared, shifted_rows))
+    rescore = np.concatenate([c.rescore for c in comparisons] or [np.empty(0)])
+    yield extreme("rescored", compared, rescore, limits.score, detail=where(compared, rescored_rows))
+
+
+def evidence(compared: Compared) -> Check:
+    """Agreement on nothing proves nothing: the reference must detect something."""
+    total = sum(len(c.matches.reference) for c in compared.comparisons)
+    status = Status.PASS if total else Status.INCONCLUSIVE
+    detail = f"{total} reference detections on {len(compared.comparisons)} images"
+    if not total:
+        detail += ": give images on which the reference detects something, or a lower --conf"
+    return Check("evidence", compared.config, status, total, None, "at least one detection", detail)
+
+
+def extreme(name: str, compared: Compared, values: NDArray[np.float64], limit: Limit, *, detail: str) -> Check:
+    """The largest of the values against the limit; without values there is nothing to measure."""
+    if not len(values):
+        return judge(name, compared.config, None, limit, detail="no detection was matched")
+    beyond = int((~(values <= limit.value)).sum())
+    largest = float(values.max())
+    summary = f"{beyond} of {len(values)} beyond; {largest:.3g} {limit.unit} would have passed" if beyond else ""
+    return judge(name, compared.config, largest, limit, detail="; ".join(filter(None, (summary, detail))))
+
+
+def accuracy_checks(config: str, metrics: MetricComparison | None, limits: Limits, *, detail: str) -> Iterator[Check]:
+    """AP of the candidate against that of the reference, either way."""
+    if metrics is None:
+        yield Check("ap_reference", config, Status.NOT_CHECKED, None, limits.ap_reference.value, limits.ap_reference.origin, detail)
+        return
+    delta = metrics.delta["AP"].value
+    both = f"reference {shown(metrics.reference.AP)}, candidate {shown(metrics.candidate.AP)}"
+    measured = None if delta is None else abs(delta)
+    text = "AP is undefined: no object of a class that the model knows" if delta is None else both
+    yield judge("ap_reference", config, measured, limits.ap_reference, detail="; ".join(filter(None, (text, detail))))
+
+
+def compare_metrics(reference: CocoMetrics, candidate: CocoMetrics) -> MetricComparison:
+    """Both sides' numbers and candidate minus reference by name."""
+    sides = {name: (getattr(reference, name), getattr(candidate, name)) for name in METRIC_NAMES}
+    delta = {name: Delta(None if None in pair else pair[1] - pair[0], None) for name, pair in sides.items()}
+    return MetricComparison(reference, candidate, delta)
+
+
+def where(compared: Compared, rows: Callable[[ImageComparison, Sequence[str]], Iterator[str]]) -> str:
+    """The first few differences in words, with the name of their image."""
+    shown_rows: list[str] = []
+    for image, comparison in zip(compared.images, compared.comparisons, strict=True):
+        shown_rows += [f"{display(image.file_name)}: {row}" for row in rows(comparison, compared.names)]
+        if len(shown_rows) > SHOWN:
+            return "; ".join([*shown_rows[:SHOWN], "…"])
+    return "; ".join(shown_rows)
+
+
+def absent_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """An image for which the candidate has nothing on record."""
+    del names
+    if comparison.absent:
+        yield f"not on record, and the reference has {len(comparison.matches.reference)} detections there"
+
+
+def non_finite_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """Outputs that are no numbers."""
+    del names
+    if comparison.non_finite:
+        yield f"{comparison.non_finite} outputs are NaN or infinite"
+
+
+def missed_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """What only the reference has."""
+    return (describe(comparison.matches.reference, index, names) for index in comparison.missed)
+
+
+def ghost_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """What only the candidate has."""
+    return (describe(comparison.matches.candidate, index, names) for index in comparison.ghosts)
+
+
+def flip_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """Same place, other class."""
+    matches = comparison.matches
+    for first, second in matches.class_flips:
+        yield f"{describe(matches.reference, first, names)} became {class_name(matches.candidate.classes[second], names)}"
+
+
+def shifted_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """Boxes that moved."""
+    for pair in comparison.shifted:
+        first = describe(comparison.matches.reference, comparison.matches.pairs[pair, 0], names)
+        yield f"{first} moved by {comparison.matches.drift_px[pair]:.3g} px"
+
+
+def rescored_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """Scores that changed."""
+    for pair in comparison.rescored:
+        first, second = comparison.matches.pairs[pair]
+        yield f"{describe(comparison.matches.reference, first, names)} became {comparison.matches.candidate.scores[second]:.6f}"
+
+
+def describe(side: Detections, index: int, names: Sequence[str]) -> str:
+    """A detection in words."""
+    box = ", ".join(f"{value:.1f}" for value in side.boxes[index])
+    return f"{class_name(side.classes[index], names)} {side.scores[index]:.6f} at ({box})"
+
+
+def class_name(index: int, names: Sequence[str]) -> str:
+    """A class by name, or its index where the model has no such class."""
+    return display(names[index]) if 0 <= index < len(names) else f"class {index}"
+
+
+def shown(value: float | None) -> str:
+    """A metric for people."""
+    return "undefined" if value is None else f"{value:.4f}"

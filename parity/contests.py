@@ -1,0 +1,214 @@
+"""What is held against what: an open gate, and the configurations it has to judge."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from parity.artefacts import spec_of_file
+from parity.backends.artefact import read_artefact
+from parity.backends.base import ANY_IMAGE, BACKENDS, Session, open_session
+from parity.baselines import slug
+from parity.candidates import Cut, Detector, ModelDetector, open_callable, open_predictions
+from parity.convert import convert
+from parity.datasets import Dataset, open_dataset
+from parity.errors import BadInput, UsageError
+from parity.metrics import ClassMap, CocoMetrics, map_classes
+from parity.models import Checkpoint, load_checkpoint
+from parity.pipeline import Observation, Pipeline
+from parity.request import DEFAULT_SIZE, GateRequest, Size
+from parity.spec import PipelineSpec, Suppress, Suppressor
+from parity.verdict import CandidateId
+from parity.wire import from_plain, read_json
+
+Track = Callable[[Iterable[Observation], str, int], Iterable[Observation]]
+
+
+def untracked(items: Iterable[Observation], label: str, total: int) -> Iterable[Observation]:
+    """Progress that nobody sees."""
+    del label, total
+    return items
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contest:
+    """One configuration to judge: the candidate, and the reference at the same size."""
+
+    id: str
+    backend: str
+    size: Size | None
+    reference: Detector
+    candidate: Detector
+    checkpoint_sha256: str | None = None  # that the candidate says it came from
+
+
+@dataclass(slots=True, eq=False)
+class Gate:
+    """An open gate: the data, the reference, and what the reference has already been seen to do."""
+
+    request: GateRequest
+    full: Dataset
+    dataset: Dataset
+    resources: ExitStack
+    track: Track = untracked
+    checkpoint: Checkpoint | None = None
+    observed: dict[tuple[Size | None, Cut], list[Observation]] = field(default_factory=dict)
+    measured: dict[tuple[Size | None, Cut], CocoMetrics] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+
+
+def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
+    """Open data and reference; what can be wrong with either is said before anything is run."""
+    if not request.candidates and not request.backends:
+        raise UsageError("nothing to gate", expected="--candidate FILE or --backend onnx,torchscript")
+    if request.data is None:
+        raise UsageError("no images", expected="--data data.yaml, instances.json or a folder")
+    if request.candidate_spec is not None and request.backends:
+        raise UsageError("--candidate-spec describes a --candidate, and --backend makes its own")
+    full = open_dataset(request.data, images=request.images, allow_missing_labels=not request.labelled)
+    dataset = full.subset(request.limit, request.seed) if request.limit else full
+    gate = Gate(request, full, dataset, resources, track)
+    if request.reference.suffix != ".json":
+        gate.checkpoint = load_checkpoint(request.reference, trusted=request.trusted)
+        class_map(gate)
+    return gate
+
+
+def contests(gate: Gate) -> Iterator[Contest]:
+    """Every configuration, each at the sizes it is meant for; ids are unique."""
+    taken: set[str] = set()
+    for contest in (*converted_contests(gate), *given_contests(gate)):
+        unique = contest.id
+        while unique in taken:
+            unique = f"{contest.id}-{len(taken) + 1}"
+        taken.add(unique)
+        yield replace(contest, id=unique)
+
+
+def converted_contests(gate: Gate) -> Iterator[Contest]:
+    """The reference checkpoint, converted for every backend and size."""
+    if not gate.request.backends:
+        return
+    if gate.checkpoint is None:
+        raise UsageError("--backend converts the reference", found=gate.request.reference, expected="a checkpoint as --reference")
+    folder = Path(gate.resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-")))
+    for size in gate.request.sizes or (DEFAULT_SIZE,):
+        for backend in gate.request.backends:
+            yield model_contest(gate, convert(gate.checkpoint, backend, size=size, out=folder), size)
+
+
+def given_contests(gate: Gate) -> Iterator[Contest]:
+    """The candidates that were named: model files, predictions files, callables."""
+    for name in gate.request.candidates:
+        path = Path(name)
+        if path.suffix.lower() in BACKENDS:
+            yield from file_contests(gate, path)
+        else:
+            yield recorded_contest(gate, name)
+
+
+def file_contests(gate: Gate, path: Path) -> Iterator[Contest]:
+    """A model file at its own size, or where it leaves that open at every size asked for."""
+    for size in gate.request.sizes or (DEFAULT_SIZE,):
+        contest = model_contest(gate, path, size)
+        yield contest
+        if contest.size != size or session_of(gate, path).input_shape not in (None, ANY_IMAGE):
+            return
+
+
+def model_contest(gate: Gate, path: Path, size: Size) -> Contest:
+    """A model file against the reference at the size the file takes."""
+    session = session_of(gate, path)
+    base = reference_spec(gate, size)
+    declared = read_spec(gate.request.candidate_spec) if gate.request.candidate_spec else None
+    found = spec_of_file(path, session, base, declared=declared)
+    spec = with_thresholds(found.spec, gate.request)
+    identity = CandidateId("model", str(path), hashlib.sha256(read_artefact(path, kind="a model")).hexdigest())
+    candidate = ModelDetector(identity, Pipeline(spec, session), (f"its spec is {found.origin}",))
+    actual = spec.preprocess.size
+    reference = reference_detector(gate, actual)
+    return Contest(config_id(gate, session.backend, actual), session.backend, actual, reference, candidate, found.checkpoint_sha256)
+
+
+def recorded_contest(gate: Gate, name: str) -> Contest:
+    """A predictions file or a callable against the reference at the one size it was made for."""
+    sizes = gate.request.sizes or (DEFAULT_SIZE,)
+    if len(sizes) > 1:
+        raise UsageError("recorded detections belong to one size", found=f"{len(sizes)} sizes", expected="one --imgsz", next_step="gate each size")
+    confidence = gate.request.candidate_confidence
+    if Path(name).suffix == ".json":
+        candidate = open_predictions(Path(name), gate.dataset, index_of=category_indices(gate), confidence=confidence, full=gate.full)
+    elif ":" in name:
+        candidate = open_callable(name, gate.dataset, confidence=confidence)
+    else:
+        raise BadInput("no way to open this candidate", file=name, expected=f"{', '.join(BACKENDS)}, .json or module:callable")
+    size = sizes[0] if gate.checkpoint else None
+    return Contest(config_id(gate, candidate.identity.kind, size), candidate.identity.kind, size, reference_detector(gate, size), candidate)
+
+
+def reference_detector(gate: Gate, size: Size | None) -> Detector:
+    """The reference at a size; a predictions file has none."""
+    if gate.checkpoint is None or size is None:
+        return open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
+    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
+
+    if "reference" not in gate.sessions:
+        session = PyTorchSession(gate.checkpoint.network, threads=gate.request.threads)
+        gate.sessions["reference"] = gate.resources.enter_context(session)
+    spec = with_thresholds(reference_spec(gate, size), gate.request)
+    identity = CandidateId("checkpoint", str(gate.checkpoint.path), gate.checkpoint.sha256)
+    return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]))
+
+
+def reference_spec(gate: Gate, size: Size) -> PipelineSpec:
+    """The checkpoint's spec at a size; without a checkpoint, what the data set's categories allow to say."""
+    spec = gate.checkpoint.spec if gate.checkpoint else PipelineSpec(tuple(category.name for category in gate.dataset.categories))
+    return replace(spec, preprocess=replace(spec.preprocess, size=size))
+
+
+def with_thresholds(spec: PipelineSpec, request: GateRequest) -> PipelineSpec:
+    """The spec at the deployed thresholds where they were given."""
+    suppress = spec.suppress
+    if request.confidence is not None:
+        suppress = replace(suppress, confidence=request.confidence)
+    if request.iou is not None and suppress.method is Suppressor.NMS:
+        suppress = replace(suppress, iou=request.iou)
+    return replace(spec, suppress=suppress)
+
+
+def read_spec(path: Path) -> PipelineSpec:
+    """A spec from its JSON file."""
+    return from_plain(PipelineSpec, read_json(path), source=path, next_step="start from `parity convert CHECKPOINT --print-spec`")
+
+
+def session_of(gate: Gate, path: Path) -> Session:
+    """An open session of a file, opened once and closed with the gate."""
+    key = str(path)
+    if key not in gate.sessions:
+        gate.sessions[key] = gate.resources.enter_context(open_session(path, threads=gate.request.threads))
+    return gate.sessions[key]
+
+
+def class_map(gate: Gate) -> ClassMap:
+    """Model classes to data set categories, by name."""
+    names = reference_spec(gate, DEFAULT_SIZE).names
+    if not gate.dataset.categories:
+        return ClassMap({index: index for index in range(len(names))}, (), ())
+    return map_classes(names, gate.dataset.categories, source=str(gate.request.data))
+
+
+def category_indices(gate: Gate) -> dict[int, int]:
+    """Category ids of a predictions file to class indices; without categories an id is the class index."""
+    return class_map(gate).index_of
+
+
+def config_id(gate: Gate, backend: str, size: Size | None) -> str:
+    """A safe name such as ``yolov8n-onnx-640``."""
+    parts = [slug(gate.request.reference.stem), slug(backend)]
+    if size is not None:
+        parts.append(str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}")
+    return "-".join(parts)

@@ -1,0 +1,47 @@
+"""The gate: open both sides, judge every contest, answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
+from parity.environment import environment
+from parity.judging import Outcome, judge_contest
+from parity.request import GateRequest
+from parity.verdict import DatasetId, ReferenceId, Result, conclude
+
+
+def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
+    """Judge every candidate and answer; raises ``ParityError`` for input that cannot be judged."""
+    with ExitStack() as resources:
+        gate = open_gate(request, resources, track=track)
+        outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
+        return conclusion(gate, outcomes)
+
+
+def conclusion(gate: Gate, outcomes: Sequence[Outcome]) -> Result:
+    """All outcomes together."""
+    checks = tuple(check for outcome in outcomes for check in outcome.checks)
+    dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
+    notes = (*gate.dataset.notes, *class_notes(gate), *(note for outcome in outcomes for note in outcome.notes))
+    configs = tuple(outcome.result for outcome in outcomes)
+    return Result(conclude(checks), reference_id(gate), dataset, configs, checks, (), environment(), notes)
+
+
+def class_notes(gate: Gate) -> Iterator[str]:
+    """Which classes only one of model and data set has."""
+    classes = class_map(gate)
+    if classes.only_model:
+        yield f"{len(classes.only_model)} classes of the model are not in the data set and do not enter AP: {', '.join(classes.only_model[:5])}"
+    if classes.only_dataset:
+        yield f"{len(classes.only_dataset)} classes of the data set are not in the model: {', '.join(classes.only_dataset[:5])}"
+
+
+def reference_id(gate: Gate) -> ReferenceId:
+    """Which reference this was."""
+    if gate.checkpoint is not None:
+        return ReferenceId(str(gate.request.reference), gate.checkpoint.sha256, gate.checkpoint.family)
+    digest = hashlib.sha256(gate.request.reference.read_bytes()).hexdigest()
+    return ReferenceId(str(gate.request.reference), digest, "predictions")

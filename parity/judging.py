@@ -1,0 +1,203 @@
+"""Judge one contest: run both sides on all images, measure, and hold every measurement against its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from parity.baselines import Baseline, Identity, baseline_path, check_identity, load_baseline
+from parity.candidates import Cut, ModelDetector
+from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks
+from parity.comparison import ImageComparison, compare_image, count
+from parity.contests import Contest, Gate, class_map, reference_spec
+from parity.environment import environment
+from parity.images import read_image
+from parity.latency import LatencyComparison, compare_latency
+from parity.metrics import CocoMetrics, evaluate
+from parity.pipeline import Observation
+from parity.preprocess import preprocess
+from parity.request import DEFAULT_SIZE
+from parity.spec import Suppress
+from parity.verdict import Check, ConfigResult, Status, judge
+from parity.wire import sha256_of
+
+REPEATED_IMAGES = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What one contest gave; ``baseline`` is what would be stored of it."""
+
+    result: ConfigResult
+    checks: tuple[Check, ...]
+    baseline: Baseline | None
+    baseline_file: Path | None
+    notes: tuple[str, ...]
+
+
+def judge_contest(gate: Gate, contest: Contest) -> Outcome:
+    """Run both sides on all images and check everything that can be checked."""
+    cut = contest.reference.shows.alike(contest.candidate.shows)
+    thresholds = deployed_thresholds(gate, contest)
+    reference = observed_reference(gate, contest, cut, thresholds)
+    stream = contest.candidate.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
+    candidate = list(gate.track(stream, contest.id, len(gate.dataset)))
+    comparisons = [compare_pair(gate, contest, pair, thresholds) for pair in zip(reference, candidate, strict=True)]
+    compared = Compared(
+        contest.id, reference_spec(gate, contest.size or DEFAULT_SIZE).names, gate.dataset.images, comparisons, gate.request.limits, contest.candidate.rounding
+    )
+    metrics = None
+    if gate.dataset.truths is not None:
+        metrics = compare_metrics(reference_metrics(gate, contest, cut, reference), measure(gate, candidate))
+    latency = time_contest(gate, contest) if gate.request.latency else None
+    counts = count(comparisons)
+    result = ConfigResult(
+        contest.id, contest.backend, contest.size, contest.candidate.identity, thresholds.confidence, thresholds.iou, counts, metrics, latency
+    )
+    baseline = make_baseline(gate, contest, result)
+    file = baseline_file(gate, contest)
+    checks = (
+        *identity_checks(gate, contest, reference, thresholds),
+        *parity_checks(compared),
+        *accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, contest, cut)),
+        baseline_check(gate, contest, baseline, file),
+    )
+    notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
+    return Outcome(result, checks, baseline, file, notes)
+
+
+def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
+    """The thresholds both sides are compared at: the reference's, or a higher confidence that was declared for the candidate."""
+    declared = gate.request.candidate_confidence or 0.0
+    if isinstance(contest.reference, ModelDetector):
+        settings = contest.reference.pipeline.spec.suppress
+    elif isinstance(contest.candidate, ModelDetector):
+        settings = contest.candidate.pipeline.spec.suppress
+    else:
+        settings = Suppress(confidence=gate.request.confidence or Suppress().confidence, iou=gate.request.iou or Suppress().iou)
+    return replace(settings, confidence=max(settings.confidence, declared))
+
+
+def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppress) -> list[Observation]:
+    """What the reference does on every image at this size; run once for all candidates that are cut alike."""
+    key = (contest.size, cut)
+    if key not in gate.observed:
+        stream = contest.reference.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
+        size = "" if contest.size is None else f" {contest.size[0]}"
+        gate.observed[key] = list(gate.track(stream, f"reference{size}", len(gate.dataset)))
+    return gate.observed[key]
+
+
+def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observation], thresholds: Suppress) -> ImageComparison:
+    """One image of both sides; an image that is not on record is missing where the other side has something to show."""
+    reference, candidate = pair
+    absent = (candidate.absent and len(reference.deployed) > 0) or (reference.absent and len(candidate.deployed) > 0)
+    return compare_image(
+        reference.deployed,
+        candidate.deployed,
+        gate.request.limits,
+        thresholds=thresholds,
+        gain=reference.gain or candidate.gain or 1.0,
+        rounding=contest.candidate.rounding,
+        absent=absent,
+    )
+
+
+def measure(gate: Gate, observations: Sequence[Observation]) -> CocoMetrics:
+    """The COCO numbers of one side."""
+    return evaluate(gate.dataset, [observation.evaluated for observation in observations], class_map(gate)).metrics()
+
+
+def reference_metrics(gate: Gate, contest: Contest, cut: Cut, observations: Sequence[Observation]) -> CocoMetrics:
+    """The reference's COCO numbers, computed once."""
+    key = (contest.size, cut)
+    if key not in gate.measured:
+        gate.measured[key] = measure(gate, observations)
+    return gate.measured[key]
+
+
+def accuracy_detail(gate: Gate, contest: Contest, cut: Cut) -> str:
+    """How AP was taken, or why it was not."""
+    if gate.dataset.truths is None:
+        return "the images have no labels, so AP was not checked"
+    if cut == Cut():
+        return ""
+    return f"both sides cut alike: above {cut.confidence:.4g}, {'every class' if cut.multi_label else 'one class'} a box, {cut.max_detections} an image"
+
+
+def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observation], thresholds: Suppress) -> Iterator[Check]:
+    """Whether the reference agrees with itself, and the candidate is of this checkpoint and has its classes."""
+    if isinstance(contest.reference, ModelDetector):
+        yield repeatability(gate, contest, reference, thresholds)
+    if isinstance(contest.candidate, ModelDetector) and gate.checkpoint is not None:
+        none = gate.request.limits.none
+        names = contest.candidate.pipeline.spec.names
+        different = sum(a != b for a, b in zip(names, gate.checkpoint.spec.names, strict=False)) + abs(len(names) - len(gate.checkpoint.spec.names))
+        yield judge("names", contest.id, different, none, detail="" if not different else "class names or their order differ from the checkpoint's")
+        if contest.checkpoint_sha256 is not None:
+            stale = contest.checkpoint_sha256 != gate.checkpoint.sha256
+            detail = f"it was made from checkpoint {contest.checkpoint_sha256[:12]}, not from {gate.checkpoint.sha256[:12]}: convert it again"
+            yield judge("checkpoint", contest.id, int(stale), none, detail=detail if stale else "")
+
+
+def repeatability(gate: Gate, contest: Contest, first: Sequence[Observation], thresholds: Suppress) -> Check:
+    """Run the reference again on two images: what differs from itself cannot judge another."""
+    with_detections = [i for i, seen in enumerate(first) if len(seen.deployed)] or list(range(len(first)))
+    chosen = with_detections[:REPEATED_IMAGES]
+    images = [gate.dataset.images[i] for i in chosen]
+    again = islice(contest.reference.observe(images, deployed=thresholds, evaluated=Cut()), len(images))
+    comparisons = [compare_pair(gate, contest, (first[i], seen), thresholds) for i, seen in zip(chosen, again, strict=True)]
+    differing = sum(not comparison.agrees for comparison in comparisons)
+    drift = max((float(c.drift_network_px.max(initial=0.0)) for c in comparisons), default=0.0)
+    detail = f"largest difference of the reference from itself on {len(images)} images: {drift:.3g} network px"
+    if differing:
+        detail = f"the reference disagrees with itself on {differing} of {len(images)} images; {detail}"
+    status = Status.INCONCLUSIVE if differing else Status.PASS
+    return Check("repeatable", contest.id, status, differing, 0, "the reference run twice", detail)
+
+
+def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
+    """Both networks in turn on one preprocessed image; recorded detections have no latency."""
+    if not isinstance(contest.reference, ModelDetector) or not isinstance(contest.candidate, ModelDetector):
+        return None
+    image = read_image(gate.dataset.images[0].path)
+    sides = [side.pipeline for side in (contest.reference, contest.candidate)]
+    tensors = [preprocess(image, side.spec.preprocess).tensor for side in sides]
+    calls = [lambda side=side, tensor=tensor: side.session.run(tensor) for side, tensor in zip(sides, tensors, strict=True)]
+    return compare_latency(calls[0], calls[1])
+
+
+def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baseline | None:
+    """What would be stored of a result; recorded detections and unlabelled data have no baseline."""
+    if gate.checkpoint is None or contest.size is None or result.metrics is None or not isinstance(contest.candidate, ModelDetector):
+        return None
+    spec = sha256_of(contest.candidate.pipeline.spec)
+    identity = Identity(gate.checkpoint.sha256, gate.dataset.sha256, spec, contest.backend, contest.size)
+    detections = result.parity.matched + result.parity.ghosts + result.parity.class_flips
+    return Baseline(identity, result.metrics.candidate, detections, environment())
+
+
+def baseline_file(gate: Gate, contest: Contest) -> Path | None:
+    """Where the baseline of a contest lies."""
+    folder = gate.request.baselines
+    if folder is None or contest.size is None:
+        return None
+    return baseline_path(folder, model=gate.request.reference.stem, dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size)
+
+
+def baseline_check(gate: Gate, contest: Contest, current: Baseline | None, file: Path | None) -> Check:
+    """AP against the stored result; a missing baseline fails, one of something else raises ``BaselineError``."""
+    limit = gate.request.limits.ap_baseline
+    if file is None or current is None:
+        reason = "no --baselines were given" if gate.request.baselines is None else "there is no baseline for this kind of candidate"
+        return Check("ap_baseline", contest.id, Status.NOT_CHECKED, None, limit.value, limit.origin, reason)
+    stored = load_baseline(file)
+    if stored is None:
+        detail = f"no baseline at {file}: make one with `pytest -m parity --parity-update-baselines` and review it"
+        return Check("ap_baseline", contest.id, Status.FAIL, None, limit.value, limit.origin, detail)
+    check_identity(file, stored.identity, current.identity)
+    before, now = stored.metrics.AP, current.metrics.AP
+    measured = None if before is None or now is None else abs(now - before)
+    return judge("ap_baseline", contest.id, measured, limit, detail=f"baseline {before}, now {now}")
