@@ -91,14 +91,17 @@ def contests(gate: Gate) -> Iterator[Contest]:
 
 def converted_contests(gate: Gate) -> Iterator[Contest]:
     """The reference checkpoint, converted for every backend and size."""
-    if not gate.request.backends:
-        return
+    for size in gate.request.sizes or (DEFAULT_SIZE,):
+        for backend in gate.request.backends:
+            yield converted_contest(gate, backend, size)
+
+
+def converted_contest(gate: Gate, backend: str, size: Size) -> Contest:
+    """The reference checkpoint, converted into a folder that goes with the gate."""
     if gate.checkpoint is None:
         raise UsageError("--backend converts the reference", found=gate.request.reference, expected="a checkpoint as --reference")
     folder = Path(gate.resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-")))
-    for size in gate.request.sizes or (DEFAULT_SIZE,):
-        for backend in gate.request.backends:
-            yield model_contest(gate, convert(gate.checkpoint, backend, size=size, out=folder), size)
+    return model_contest(gate, convert(gate.checkpoint, backend, size=size, out=folder), size)
 
 
 def given_contests(gate: Gate) -> Iterator[Contest]:

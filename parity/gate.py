@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
 from parity.environment import environment
-from parity.judging import Outcome, judge_contest
+from parity.judging import Outcome, baseline_check, judge_contest
 from parity.request import GateRequest
 from parity.verdict import DatasetId, ReferenceId, Result, conclude
 
@@ -23,7 +23,7 @@ def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome]) -> Result:
     """All outcomes together."""
-    checks = tuple(check for outcome in outcomes for check in outcome.checks)
+    checks = tuple(check for outcome in outcomes for check in (*outcome.checks, baseline_check(gate, outcome)))
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
     notes = (*gate.dataset.notes, *class_notes(gate), *(note for outcome in outcomes for note in outcome.notes))
     configs = tuple(outcome.result for outcome in outcomes)

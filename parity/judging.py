@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parity.baselines import Baseline, Identity, baseline_path, check_identity, load_baseline
 from parity.candidates import Cut, ModelDetector
-from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks
+from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
 from parity.comparison import ImageComparison, compare_image, count
 from parity.contests import Contest, Gate, class_map, reference_spec
 from parity.environment import environment
@@ -28,7 +28,7 @@ REPEATED_IMAGES = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What one contest gave; ``baseline`` is what would be stored of it."""
+    """What one contest gave; ``baseline`` is what would be stored of it, in ``baseline_file``."""
 
     result: ConfigResult
     checks: tuple[Check, ...]
@@ -56,16 +56,13 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     result = ConfigResult(
         contest.id, contest.backend, contest.size, contest.candidate.identity, thresholds.confidence, thresholds.iou, counts, metrics, latency
     )
-    baseline = make_baseline(gate, contest, result)
-    file = baseline_file(gate, contest)
     checks = (
         *identity_checks(gate, contest, reference, thresholds),
         *parity_checks(compared),
         *accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, contest, cut)),
-        baseline_check(gate, contest, baseline, file),
     )
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
-    return Outcome(result, checks, baseline, file, notes)
+    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes)
 
 
 def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
@@ -187,17 +184,17 @@ def baseline_file(gate: Gate, contest: Contest) -> Path | None:
     return baseline_path(folder, model=gate.request.reference.stem, dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size)
 
 
-def baseline_check(gate: Gate, contest: Contest, current: Baseline | None, file: Path | None) -> Check:
+def baseline_check(gate: Gate, outcome: Outcome) -> Check:
     """AP against the stored result; a missing baseline fails, one of something else raises ``BaselineError``."""
-    limit = gate.request.limits.ap_baseline
-    if file is None or current is None:
+    limit, config, file = gate.request.limits.ap_baseline, outcome.result.id, outcome.baseline_file
+    if file is None or outcome.baseline is None:
         reason = "no --baselines were given" if gate.request.baselines is None else "there is no baseline for this kind of candidate"
-        return Check("ap_baseline", contest.id, Status.NOT_CHECKED, None, limit.value, limit.origin, reason)
+        return Check("ap_baseline", config, Status.NOT_CHECKED, None, limit.value, limit.origin, reason)
     stored = load_baseline(file)
     if stored is None:
         detail = f"no baseline at {file}: make one with `pytest -m parity --parity-update-baselines` and review it"
-        return Check("ap_baseline", contest.id, Status.FAIL, None, limit.value, limit.origin, detail)
-    check_identity(file, stored.identity, current.identity)
-    before, now = stored.metrics.AP, current.metrics.AP
+        return Check("ap_baseline", config, Status.FAIL, None, limit.value, limit.origin, detail)
+    check_identity(file, stored.identity, outcome.baseline.identity)
+    before, now = stored.metrics.AP, outcome.baseline.metrics.AP
     measured = None if before is None or now is None else abs(now - before)
-    return judge("ap_baseline", contest.id, measured, limit, detail=f"baseline {before}, now {now}")
+    return judge("ap_baseline", config, measured, limit, detail=f"baseline {shown(before)}, now {shown(now)}")

@@ -86,7 +86,8 @@ def end_to_end_difference(everything: NDArray[np.float32], candidate: NDArray[np
     best = np.sort(reference[:, BOX:], axis=None)[::-1][: len(kept)]
     order = np.abs(best - kept[:, BOX]).max() if len(best) == len(kept) else np.inf
     nearest = [nearest_difference(reference, row) for row in kept]
-    return Tolerance(max(each.box_px for each in nearest), max(order, *(each.score for each in nearest)))
+    boxes, scores = [each.box_px for each in nearest], [each.score for each in nearest]
+    return Tolerance(float(np.max(boxes)), float(np.max([order, *scores])))  # unlike max(), these keep NaN
 
 
 def nearest_difference(reference: NDArray[np.float64], row: NDArray[np.float64]) -> Tolerance:

@@ -12,7 +12,7 @@ import pickle
 from dataclasses import dataclass, field
 from typing import Any
 
-Name = tuple[str, str]  # module, qualified name
+LEGACY_PICKLES = 5  # magic number, protocol, system, content, storage keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class CensusTaker(pickle._Unpickler):  # type: ignore[name-defined,misc,unused-i
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content), encoding="latin-1")
         self.census = Census()
+        self.complete = False
 
     def find_class(self, module: str, name: str) -> Any:
         """An inert class that notes what is done with it; nothing is imported."""
@@ -82,14 +83,16 @@ def stand_in(full_name: str, census: Census) -> type[Inert]:
 
 
 def take_census(content: bytes) -> Census:
-    """The census of a pickle; what was found before damage is kept, so that damage does not hide a global.
+    """The census of a pickle, or of the several at the start of a legacy torch file.
 
-    Raises ``ValueError`` for a damaged pickle that names nothing.
+    What was found before damage is kept, so that damage does not hide a global. Raises ``ValueError`` for what is no pickle.
     """
     taker = CensusTaker(content)
     try:
-        taker.load()
-    except Exception as damage:  # noqa: BLE001 - a hostile stream can fail anywhere, and every failure means the same
-        if not taker.census.named:
+        for _ in range(LEGACY_PICKLES):
+            taker.load()
+            taker.complete = True
+    except Exception as damage:  # noqa: BLE001 - a hostile stream can fail anywhere, and the end of the file is no failure
+        if not (taker.complete or taker.census.named):
             raise ValueError(f"not a pickle: {type(damage).__name__}") from None
     return taker.census

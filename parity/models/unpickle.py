@@ -102,7 +102,8 @@ def refusal(refused: list[str], path: Path, *, sha256: str, trusted: frozenset[s
 
 def damaged(content: bytes, path: Path) -> BadInput:
     """The error for a file that torch cannot read."""
-    looks_torch = content.startswith((ZIP, pickle.PROTO))
-    problem = "is truncated or damaged" if looks_torch else "is not a PyTorch checkpoint"
-    next_step = "download it again and compare its sha256"
+    legacy = content.startswith(pickle.PROTO)
+    problem = "is truncated or damaged" if content.startswith(ZIP) else "is not a PyTorch checkpoint"
+    problem = "is damaged, or was saved in PyTorch's format from before 1.6" if legacy else problem
+    next_step = "save it again with a current PyTorch" if legacy else "download it again and compare its sha256"
     return BadInput(problem, file=path, found=f"{len(content)} bytes", expected="an Ultralytics .pt", next_step=next_step)

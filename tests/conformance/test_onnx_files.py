@@ -79,7 +79,7 @@ def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
 
 
 def test_an_unknown_operator_domain_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UntrustedInput, match="com.evil::Pwn") as refusal:
+    with pytest.raises(UntrustedInput, match=r"com\.evil::Pwn") as refusal:
         open_session(graph_file(tmp_path / "evil.onnx", domain="com.evil", operator="Pwn"))
     assert refusal.value.exit_code == 11
 

@@ -136,6 +136,12 @@ def test_another_task_is_named(model: str, task: str, tmp_path: Path) -> None:
         load_checkpoint(tiny_detector.save(network, tmp_path / "m.pt"))
 
 
+def test_a_checkpoint_in_the_legacy_format_is_told_to_be_saved_again(tmp_path: Path) -> None:
+    torch.save({"model": tiny_detector.build().half()}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    with pytest.raises(BadInput, match=r"before 1\.6"):
+        load_checkpoint(tmp_path / "old.pt", size=SIZE)
+
+
 def test_weights_without_architecture_are_explained(tmp_path: Path) -> None:
     torch.save(tiny_detector.build().state_dict(), tmp_path / "weights.pt")
     with pytest.raises(BadInput, match="state_dict"):

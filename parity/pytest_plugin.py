@@ -1,0 +1,112 @@
+"""The pytest plugin: options, the marker, and the fixture ``parity_gate``. Importing it loads neither NumPy nor torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from parity.verdict import Result
+
+DEFAULT_BACKENDS = "torchscript,onnx"
+DEFAULT_SIZES = "320,640"
+# option, its default for the ini file, help
+LISTS = (
+    ("checkpoint", None, "checkpoint to gate; repeatable, comma-separated, globs allowed"),
+    ("backend", DEFAULT_BACKENDS, "backends to convert to and gate"),
+    ("imgsz", DEFAULT_SIZES, "network sizes in pixels, a side or HEIGHTxWIDTH"),
+)
+PATHS = (
+    ("data", "data.yaml, COCO JSON or folder of images"),
+    ("baselines", "folder of stored results"),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every option has an ini key of the same name with underscores."""
+    group = parser.getgroup("parity", "the release gate for object detectors")
+    for name, default, text in LISTS:
+        group.addoption(f"--parity-{name}", action="append", metavar=name.upper(), help=text)
+        parser.addini(f"parity_{name}", text, type="linelist", default=[default] if default else [])
+    for name, text in PATHS:
+        group.addoption(f"--parity-{name}", metavar="PATH", help=text)
+        parser.addini(f"parity_{name}", text, default="")
+    group.addoption("--parity-trust-checkpoint", action="append", default=[], metavar="sha256:DIGEST", help="load this file although it runs code")
+    group.addoption("--parity-update-baselines", action="store_true", help="write the baselines, show what changed, and fail")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, and keep several processes from writing one baseline."""
+    config.addinivalue_line("markers", "parity: gates a model; select with -m parity")
+    parallel = hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None)
+    if parallel and config.getoption("--parity-update-baselines"):
+        raise pytest.UsageError("--parity-update-baselines writes files: run it in one process, without -n")
+
+
+@dataclass(frozen=True, slots=True)
+class ParitySettings:
+    """The options as they apply: command line first, then the ini file. ``data`` and ``baselines`` may be absent."""
+
+    checkpoints: tuple[Path, ...]
+    backends: tuple[str, ...]
+    sizes: tuple[str, ...]
+    data: Path | None
+    baselines: Path | None
+    trusted: frozenset[str]
+    update: bool
+
+
+def settings(config: pytest.Config) -> ParitySettings:
+    """Read the options; paths on the command line are relative to where pytest was started, those in an ini file to that file."""
+    return ParitySettings(
+        checkpoints=tuple(path for pattern in listed(config, "checkpoint") for path in matching(config, pattern)),
+        backends=tuple(listed(config, "backend")),
+        sizes=tuple(listed(config, "imgsz")),
+        data=option_path(config, "data"),
+        baselines=option_path(config, "baselines"),
+        trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
+        update=bool(config.getoption("--parity-update-baselines")),
+    )
+
+
+def listed(config: pytest.Config, name: str) -> list[str]:
+    """A list option: repeated, comma-separated, or both."""
+    values = config.getoption(f"--parity-{name}") or config.getini(f"parity_{name}")
+    return [part.strip() for value in values for part in str(value).split(",") if part.strip()]
+
+
+def base(config: pytest.Config, name: str) -> Path:
+    """The folder that a relative path of this option starts from."""
+    if config.getoption(f"--parity-{name}"):
+        return config.invocation_params.dir
+    return config.inipath.parent if config.inipath else config.rootpath
+
+
+def option_path(config: pytest.Config, name: str) -> Path | None:
+    """A path option, ``None`` where it was not given."""
+    value = config.getoption(f"--parity-{name}") or config.getini(f"parity_{name}")
+    return base(config, name) / value if value else None
+
+
+def matching(config: pytest.Config, pattern: str) -> list[Path]:
+    """The checkpoints of a path or glob, in order; none is an error, since nothing would be gated."""
+    found = sorted(Path(path) for path in glob(str(base(config, "checkpoint") / pattern), recursive=True))  # noqa: PTH207 - absolute patterns
+    if not found:
+        raise pytest.UsageError(f"--parity-checkpoint {pattern}: no such file")
+    return found
+
+
+@pytest.fixture(scope="session")
+def parity_gate(pytestconfig: pytest.Config) -> Iterator[Callable[..., Result]]:
+    """Gate a reference from a test of your own: ``parity_gate("best.pt", candidates=["best.onnx"], data="data.yaml").verdict``.
+
+    Keywords are the fields of ``parity.request.GateRequest``; what is left out comes from the ``--parity-*`` options.
+    """
+    from parity.suite.running import gate_from_options  # noqa: PLC0415 - loads NumPy and the runtimes
+
+    yield gate_from_options(settings(pytestconfig))

@@ -1,0 +1,66 @@
+"""The terminal: what is printed on it, what must not reach it, and progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from parity.display import LONGEST, display
+
+if TYPE_CHECKING:
+    from parity.contests import Track
+    from parity.pipeline import Observation
+
+WIDTH_OF_A_LOG = 120  # columns, where the output is not a terminal and COLUMNS does not say
+
+
+def stdout_console() -> Console:
+    """What tables are printed with: no markup, no emoji, no colours of its own accord."""
+    is_log = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=False, width=WIDTH_OF_A_LOG if is_log else None)
+
+
+def safe(untrusted: object, style: str = "") -> Text:
+    """Text that a terminal shows as it is, however long; ``display`` alone cuts what is longer than a name."""
+    text = str(untrusted)
+    return Text("".join(display(text[start : start + LONGEST]) for start in range(0, len(text), LONGEST)), style=style, overflow="fold")
+
+
+def table(title: str, *columns: str, left: int = 1) -> Table:
+    """An empty table that folds and never crops; the first ``left`` columns hold words, the others numbers."""
+    empty = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, column in enumerate(columns):
+        empty.add_column(column, justify="left" if place < left else "right", overflow="fold", vertical="bottom")
+    return empty
+
+
+@contextmanager
+def progress() -> Iterator[Track]:
+    """A way to follow long work on stderr, silent where that is not a terminal."""
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        opening = bars.add_task("opening", total=None)
+
+        def track(items: Iterable[Observation], label: str, total: int) -> Iterable[Observation]:
+            bars.update(opening, visible=False)
+            yield from bars.track(items, total=total, description=label)
+
+        yield track
+
+
+def silent(items: Iterable[Observation], label: str, total: int) -> Iterable[Observation]:
+    """Progress that nobody sees."""
+    del label, total
+    return items

@@ -1,0 +1,121 @@
+"""Open gates for the suite's tests: one for each checkpoint, kept open as long as pytest runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parity.baselines import slug
+from parity.contests import Contest, Gate, converted_contest, open_gate
+from parity.errors import UsageError
+from parity.gate import run_gate
+from parity.judging import Outcome, judge_contest
+from parity.pytest_plugin import ParitySettings
+from parity.request import GateRequest, Size, parse_size
+from parity.verdict import Check, Result, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One configuration of the suite; ``name`` is the checkpoint's slug, made unique."""
+
+    name: str
+    checkpoint: Path
+    backend: str
+    size: Size
+
+    @property
+    def id(self) -> str:
+        """The test id, such as ``yolov8n-onnx-640``: safe in every report."""
+        height, width = self.size
+        return f"{self.name}-{slug(self.backend)}-{height if height == width else f'{height}x{width}'}"
+
+
+@dataclass(slots=True, eq=False)
+class Gates:
+    """The open gates and what has been judged, by checkpoint and configuration."""
+
+    settings: ParitySettings
+    resources: ExitStack
+    opened: dict[Path, Gate] = field(default_factory=dict)
+    met: dict[Config, Contest] = field(default_factory=dict)
+    judged: dict[Config, Outcome] = field(default_factory=dict)
+
+    def gate(self, checkpoint: Path) -> Gate:
+        """The gate of a checkpoint, opened at its first use."""
+        if checkpoint not in self.opened:
+            self.opened[checkpoint] = open_gate(request(self.settings, checkpoint), self.resources)
+        return self.opened[checkpoint]
+
+    def contest(self, config: Config) -> Contest:
+        """The converted candidate of a configuration against its reference."""
+        if config not in self.met:
+            self.met[config] = converted_contest(self.gate(config.checkpoint), config.backend, config.size)
+        return self.met[config]
+
+    def outcome(self, config: Config) -> Outcome:
+        """The judged configuration."""
+        if config not in self.judged:
+            self.judged[config] = judge_contest(self.gate(config.checkpoint), self.contest(config))
+        return self.judged[config]
+
+
+def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
+    """What the options ask for one checkpoint; latency has a test of its own."""
+    return GateRequest(
+        checkpoint,
+        backends=settings.backends,
+        data=settings.data,
+        sizes=tuple(parse_size(size) for size in settings.sizes),
+        baselines=settings.baselines,
+        trusted=settings.trusted,
+        latency=False,
+    )
+
+
+def configs(settings: ParitySettings, *, backends: Sequence[str]) -> list[Config]:
+    """Every checkpoint on every backend at every size; equal stems are told apart by a number."""
+    names = [slug(checkpoint.stem) for checkpoint in settings.checkpoints]
+    unique = [name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names, 1)]
+    return [
+        Config(name, checkpoint, backend, parse_size(size))
+        for name, checkpoint in zip(unique, settings.checkpoints, strict=True)
+        for size in settings.sizes
+        for backend in backends
+    ]
+
+
+def require(checks: Iterable[Check]) -> None:
+    """Fail the test unless every check passed; an inconclusive or unchecked one is said to be that."""
+    failing = [explain(check) for check in checks if check.status is not Status.PASS]
+    if failing:
+        pytest.fail("\n".join(failing), pytrace=False)
+
+
+def explain(check: Check) -> str:
+    """A check in words: what was measured, what is allowed and why, and where."""
+    head = f"{check.config}: {check.name} {check.status}: measured {check.measured}, limit {check.limit} ({check.origin})"
+    return f"{head}\n    {check.detail}" if check.detail else head
+
+
+def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
+    """The function behind the ``parity_gate`` fixture."""
+
+    def gate(reference: str | Path | None = None, **options: Any) -> Result:
+        if reference is None and len(settings.checkpoints) != 1:
+            raise UsageError("which reference?", expected="parity_gate(reference) or one --parity-checkpoint")
+        chosen = Path(reference) if reference is not None else settings.checkpoints[0]
+        defaults = request(settings, chosen)
+        if options.get("candidates") and "backends" not in options:
+            options["backends"] = ()
+        for name in ("data", "images", "candidate_spec", "baselines"):
+            if isinstance(options.get(name), str):
+                options[name] = Path(options[name])
+        return run_gate(replace(defaults, latency=True, **{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}))
+
+    return gate

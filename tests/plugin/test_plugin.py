@@ -1,0 +1,118 @@
+"""The plugin as its users meet it: in a folder of their own, by options and ini keys."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SUITE = ("--pyargs", "parity.suite", "-m", "parity", "-p", "no:cacheprovider")
+SMALL = ("--parity-backend", "onnx", "--parity-imgsz", "320")
+
+
+def gate_arguments(checkpoint: Path, data: Path, baselines: Path, *more: str) -> list[str]:
+    """The command line of one small gate."""
+    paths = ["--parity-checkpoint", str(checkpoint), "--parity-data", str(data), "--parity-baselines", str(baselines)]
+    return [*SUITE, *SMALL, *paths, *more]
+
+
+def test_the_suite_without_a_checkpoint_is_a_usage_error_that_names_the_options(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*SUITE)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--parity-checkpoint*--parity-data*--parity-baselines*"])
+
+
+def test_a_glob_that_matches_nothing_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*SUITE, "--parity-checkpoint", "none/*.pt", "--parity-data", "data.yaml")
+
+    assert result.ret != 0
+    assert "none/*.pt: no such file" in result.stdout.str() + result.stderr.str()
+
+
+def test_updating_baselines_in_several_processes_is_refused(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*SUITE, "-n", "2", "--parity-update-baselines")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--parity-update-baselines*without -n*"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--parity-imgsz", "320,640"), ("--parity-imgsz", "320", "--parity-imgsz", "640"), ()],
+    ids=["comma", "repeated", "default"],
+)
+def test_lists_may_be_repeated_or_separated_by_commas(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    from parity.pytest_plugin import settings  # noqa: PLC0415 - the plugin of this run is another copy
+
+    config = pytester.parseconfig(*arguments)
+
+    assert settings(config).sizes == ("320", "640")
+
+
+def test_ini_paths_are_relative_to_the_ini_file_and_the_command_line_wins(pytester: pytest.Pytester) -> None:
+    from parity.pytest_plugin import settings  # noqa: PLC0415
+
+    pytester.makeini("[pytest]\nparity_checkpoint = weights/*.pt\nparity_data = data.yaml\nparity_baselines = stored\n")
+    pytester.mkdir("weights").joinpath("best.pt").write_bytes(b"")
+
+    found = settings(pytester.parseconfig("--parity-data", "other.yaml"))
+
+    assert found.checkpoints == (pytester.path / "weights" / "best.pt",)
+    assert (found.data, found.baselines) == (pytester.path / "other.yaml", pytester.path / "stored")
+
+
+@pytest.mark.slow
+def test_a_missing_baseline_fails_an_update_writes_and_fails_and_then_the_gate_passes(
+    pytester: pytest.Pytester, checkpoint: Path, small_data: Path
+) -> None:
+    arguments = gate_arguments(checkpoint, small_data, pytester.path / "baselines")
+
+    missing = pytester.runpytest_subprocess(*arguments)
+    update = pytester.runpytest_subprocess(*arguments, "--parity-update-baselines")
+    green = pytester.runpytest_subprocess(*arguments)
+
+    missing.assert_outcomes(passed=4, failed=1)
+    missing.stdout.fnmatch_lines(["*ap_baseline fail*", "*no baseline at*--parity-update-baselines*"])
+    update.assert_outcomes(passed=4, failed=1)
+    update.stdout.fnmatch_lines(["*AP none → 0.*review it and run again*"])
+    green.assert_outcomes(passed=5)
+    assert green.ret == 0
+
+
+@pytest.mark.slow
+def test_ap_that_moved_from_its_baseline_fails_with_both_values(pytester: pytest.Pytester, checkpoint: Path, small_data: Path) -> None:
+    baselines = pytester.path / "baselines"
+    arguments = gate_arguments(checkpoint, small_data, baselines, "-k", "baseline")
+    pytester.runpytest_subprocess(*arguments, "--parity-update-baselines")
+    reseal(next(baselines.glob("*.json")), ap_moved_by=0.003)
+
+    result = pytester.runpytest_subprocess(*arguments)
+
+    result.assert_outcomes(failed=1, deselected=4)
+    result.stdout.fnmatch_lines(["*ap_baseline fail: measured 0.003*limit 0.002*", "*baseline 0.*, now 0.*"])
+
+
+@pytest.mark.slow
+def test_a_test_of_ones_own_gets_the_verdict_from_the_fixture(pytester: pytest.Pytester, checkpoint: Path, small_data: Path) -> None:
+    pytester.makepyfile(
+        f"""
+        def test_release(parity_gate):
+            result = parity_gate({str(checkpoint)!r}, data={str(small_data)!r}, backends=["onnx"], sizes=[(320, 320)])
+            assert result.verdict == "pass"
+            assert result.configs[0].parity.images_agreeing == 6
+        """
+    )
+
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=1)
+
+
+def reseal(path: Path, *, ap_moved_by: float) -> None:
+    """Store another AP as a reviewed baseline would."""
+    from parity.baselines import Sealed, write_baseline  # noqa: PLC0415
+    from parity.wire import from_plain  # noqa: PLC0415
+
+    plain = json.loads(path.read_text())
+    plain["baseline"]["metrics"]["AP"] += ap_moved_by
+    write_baseline(path, from_plain(Sealed, plain, source=path).baseline)
