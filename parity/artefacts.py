@@ -21,6 +21,7 @@ DECLARE = "say what the file is with --candidate-spec (parity convert --print-sp
 TORCHSCRIPT_CONFIG = "config.txt"
 LITERALS = ("names", "args", "end2end")
 ULTRALYTICS_GRAPH_NMS = {"conf": 0.25, "iou": 0.7, "max_det": 300}  # of `yolo export nms=True`, where the metadata says nothing
+MOST_DETECTIONS = 1_000_000  # of a graph, for one image
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def corrected(base: PipelineSpec, session: Session, path: Path) -> PipelineSpec:
     outputs = session.run(np.zeros((1, height, width, 3) if nhwc else (1, 3, height, width), np.float32))
     layout = head_layout([output.shape for output in outputs], len(names), preprocess.size, end_to_end=facts.end_to_end, path=path)
     if layout is HeadLayout.END_TO_END:
-        head, suppress = Head(layout=layout, box_format=BoxFormat.XYXY), graph_suppress(base.suppress, facts.arguments)
+        head, suppress = Head(layout=layout, box_format=BoxFormat.XYXY), graph_suppress(base.suppress, facts.arguments, path)
     else:
         head, suppress = Head(layout=layout), replace(base.suppress, method=Suppressor.NMS, iou=base.suppress.iou or Suppress().iou)
     return replace(base, names=names, preprocess=preprocess, head=head, suppress=suppress)
@@ -117,12 +118,15 @@ def class_names(stored: object) -> tuple[str, ...] | None:
     return tuple(stored)
 
 
-def graph_suppress(base: Suppress, arguments: Mapping[str, Any]) -> Suppress:
+def graph_suppress(base: Suppress, arguments: Mapping[str, Any], path: Path) -> Suppress:
     """Suppression in the graph, with the constants of an export with ``nms=True``; v10 and 26 have none."""
     if arguments.get("nms") is not True:
         return replace(base, method=Suppressor.IN_GRAPH, iou=None)
-    given = {key: arguments.get(key) for key in ULTRALYTICS_GRAPH_NMS}
-    constants = {key: default if given[key] is None else given[key] for key, default in ULTRALYTICS_GRAPH_NMS.items()}
+    given = {key: value for key, value in arguments.items() if value is not None}
+    constants: dict[str, float] = {key: given.get(key, default) for key, default in ULTRALYTICS_GRAPH_NMS.items()}
+    damaged = {key: value for key, value in constants.items() if type(value) not in {int, float} or not 0 <= value <= MOST_DETECTIONS}
+    if damaged:
+        raise BadInput("its metadata cannot be read", file=path, found=damaged, next_step=DECLARE)
     return replace(
         base,
         method=Suppressor.IN_GRAPH,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from parity.environment import Environment
-from parity.errors import BaselineError
+from parity.errors import BadInput, BaselineError
 from parity.metrics import CocoMetrics
 from parity.spec import STRICT
 from parity.wire import from_plain, read_json, sha256_of, to_json, to_plain
@@ -70,7 +70,7 @@ def load_baseline(path: Path) -> Baseline | None:
     step = f"restore it (`git checkout -- {path.name}`), or {UPDATE}"
     try:
         plain = read_json(path)
-    except Exception as failure:
+    except BadInput as failure:
         raise BaselineError("the baseline cannot be read", file=path, found=failure, next_step=step) from None
     sealed = from_plain(Sealed, plain, source=path, error=BaselineError, next_step=step)
     if sha256_of(sealed.baseline) != sealed.sha256:

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.boxes import corner_size_to_xyxy
+from parity.boxes import corner_size_to_xyxy, silently
 from parity.comparison import Rounding
 from parity.datasets import Dataset, DatasetImage
-from parity.detections import Detections
+from parity.detections import LARGEST_CLASS, Detections
 from parity.errors import BadInput, UsageError
 from parity.limits import EVALUATION_CONFIDENCE, MAX_ROUNDING_PX, MAX_ROUNDING_SCORE
 from parity.pipeline import Observation, Pipeline, observe_many
@@ -27,6 +27,7 @@ from parity.wire import read_json
 
 ROUNDING_STEPS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
 FEWEST_FOR_ROUNDING = 4  # numbers; fewer lie on a grid by chance
+UNROUNDED = Rounding()
 UNKNOWN_CLASS = 100_000  # first index of categories that the model has no class for: they can match nothing
 
 
@@ -54,10 +55,21 @@ class Cut:
 class Detector(Protocol):
     """One side of a comparison."""
 
-    identity: CandidateId
-    shows: Cut
-    rounding: Rounding
-    notes: tuple[str, ...]
+    @property
+    def identity(self) -> CandidateId:
+        """What kind of thing it is, and its content."""
+
+    @property
+    def shows(self) -> Cut:
+        """How much of its detections can be seen."""
+
+    @property
+    def rounding(self) -> Rounding:
+        """The grid its numbers were rounded to."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result should know of it."""
 
     def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
         """Both observations of every image, in order."""
@@ -70,7 +82,7 @@ class ModelDetector:
     identity: CandidateId
     pipeline: Pipeline
     notes: tuple[str, ...] = ()
-    rounding: Rounding = Rounding()
+    rounding: Rounding = UNROUNDED
 
     @property
     def shows(self) -> Cut:
@@ -112,9 +124,9 @@ class RecordedDetector:
 
 
 def best_label(detections: Detections) -> Detections:
-    """Of detections that share one box, the one with the best score."""
-    _, first = np.unique(detections.boxes, axis=0, return_index=True)
-    return detections.take(np.sort(first))
+    """Of detections that share one box, those of the class that has the best score there; one given twice stays, since it is a fault."""
+    _, first, box = np.unique(detections.boxes, axis=0, return_index=True, return_inverse=True)
+    return detections.take(np.flatnonzero(detections.classes == detections.classes[first[box.reshape(-1)]]))
 
 
 def open_predictions(
@@ -133,11 +145,16 @@ def open_predictions(
     numbers = [read_row(row, place, path, keys) for place, row in enumerate(rows)]
     table = np.array(numbers, np.float64).reshape(-1, 7)
     category_ids = table[:, 1].astype(np.int64)
-    table[:, 1] = [index_of.get(category, UNKNOWN_CLASS + category) for category in category_ids.tolist()]
+    table[:, 1] = [index_of.get(category, unknown_class(category)) for category in category_ids.tolist()]
     identity = CandidateId("predictions", path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     unknown = sorted(set(category_ids.tolist()) - set(index_of))
     notes = (f"category ids that the model has no class for: {unknown[:10]}",) if unknown else ()
     return recorded(identity, table, confidence=confidence, notes=notes)
+
+
+def unknown_class(category: int) -> int:
+    """The class index of a category that the model has no class for: none of the model's; a negative id already is none."""
+    return category if category < 0 else UNKNOWN_CLASS + category
 
 
 RESULTS_STEP = "write a JSON array of {image_id, category_id, bbox: [x, y, width, height], score}"
@@ -155,14 +172,14 @@ def read_row(row: Any, place: int, path: Path, keys: Mapping[str, int]) -> list[
     if not (isinstance(box, list) and len(box) == 4 and all(map(is_number, [*box, score]))):  # noqa: PLR2004 - x, y, width, height
         found = f"bbox {box}, score {score}"
         raise BadInput(f"{where} has no box of four numbers with a score", file=path, found=found, next_step=RESULTS_STEP)
-    if not isinstance(category, int) or isinstance(category, bool):
+    if not isinstance(category, int) or not is_number(category):
         raise BadInput(f"{where} has no whole category_id", file=path, found=category, next_step=RESULTS_STEP)
     return [keys[str(key)], category, *box, score]
 
 
 def is_number(value: object) -> bool:
-    """Whether a JSON value is a number; ``true`` is none, ``null`` neither."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a JSON value is a number; ``true`` is none, ``null`` neither, nor a whole number that float64 does not hold."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CLASS)
 
 
 def image_keys(dataset: Dataset, images: Sequence[DatasetImage]) -> dict[str, int]:
@@ -185,17 +202,26 @@ def open_callable(name: str, dataset: Dataset, *, confidence: float | None = Non
     detect = import_callable(name)
     rows = [np.empty((0, 7))]
     for image in dataset.images:
-        found = np.asarray(detect(image.path), np.float64)
-        if found.size and found.shape[1:] != (6,):
-            step = "return rows of x1, y1, x2, y2, score, class index"
-            raise BadInput(f"{name} gave something else than detections", file=image.path, found=found.shape, expected="(n, 6)", next_step=step)
-        found = found.reshape(-1, 6)
+        found = rows_of_callable(detect(image.path), name, image.path)
         corner_size = np.concatenate([found[:, :2], found[:, 2:4] - found[:, :2]], axis=1)
         rows.append(np.column_stack([np.full(len(found), image.id), found[:, 5], corner_size, found[:, 4]]))
     table = np.concatenate(rows)
     detector = recorded(CandidateId("callable", name, None), table, confidence=confidence)
     seen = {image.id: Detections.none() for image in dataset.images}
-    return replace(detector, recorded={**seen, **detector.recorded}, rounding=Rounding())
+    return replace(detector, recorded={**seen, **detector.recorded}, rounding=UNROUNDED)
+
+
+def rows_of_callable(answer: Any, name: str, image: Path) -> NDArray[np.float64]:
+    """What a callable gave for an image, (n, 6); raises ``BadInput`` where it is something else."""
+    try:
+        found = np.asarray(answer, np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if (found.size or found.ndim > 2) and found.shape[1:] != (6,):  # noqa: PLR2004 - an empty list is no detections
+        step = "return rows of x1, y1, x2, y2, score, class index"
+        given = found.shape if found.ndim else type(answer).__name__
+        raise BadInput(f"{name} gave something else than detections", file=image, found=given, expected="(n, 6)", next_step=step)
+    return found.reshape(-1, 6)
 
 
 def import_callable(name: str) -> Callable[[Path], Any]:
@@ -204,7 +230,7 @@ def import_callable(name: str) -> Callable[[Path], Any]:
     sys.path.insert(0, "")
     try:
         found: Callable[[Path], Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as failure:
+    except (ImportError, AttributeError, TypeError, ValueError) as failure:  # the last two for names such as `.a:b` and `:b`
         raise UsageError("the candidate callable cannot be imported", found=f"{name}: {failure}", expected="module:function") from None
     finally:
         sys.path.remove("")
@@ -228,6 +254,7 @@ def detections(table: NDArray[np.float64]) -> Detections:
     return Detections.best_first(corner_size_to_xyxy(table[:, 2:6]), table[:, 6], table[:, 1])
 
 
+@silently
 def rounding_step(values: NDArray[np.float64], largest: float) -> float:
     """The coarsest decimal step that all values are multiples of, 0 where there is none; above ``largest`` it is not excused."""
     finite = values[np.isfinite(values)]

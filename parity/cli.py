@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from parity import arguments
 from parity.display import display
-from parity.environment import installed
 from parity.errors import ParityError, UsageError
-from parity.report.json_file import STDOUT, check_target, write_json
-from parity.request import GateRequest, Size
+from parity.options import parse_sizes, share, split
+from parity.report.output import STDOUT, check_target, make_folder, write_text
+from parity.request import DEFAULT_SIZE, GateRequest, Size
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from parity.verdict import Result
+
+# The commands import what they drive when they run: the runtimes load for seconds, and --help must not wait for them.
+# ruff: noqa: PLC0415
+
+T = TypeVar("T")
 INTERRUPTED, INTERNAL_ERROR = 2, 3
 TYPER_INTERRUPTED = 130  # what typer makes of Ctrl-C
-STRIDE = 32  # of every network that is read so far
-ClickUsageError: Any = typer.BadParameter.__base__  # it moved from click into typer with 0.20
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, epilog="--debug, anywhere, shows the traceback of an error."
-)
+ClickUsageError: Any = typer.BadParameter.__base__  # its place depends on typer's version
+app = typer.Typer(add_completion=False, rich_markup_mode=None, epilog="--debug, anywhere, shows the traceback of an error.")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 pass, 1 fail, 12 inconclusive, others as `parity.errors` has them."""
+    """Run one command and return its exit code: 0 pass, 1 fail, 12 inconclusive, others as ``parity.errors`` has them."""
     given = sys.argv[1:] if argv is None else argv
-    arguments = [argument for argument in given if argument != "--debug"]
-    debug = len(arguments) < len(given)
+    words = [word for word in given if word != "--debug"]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name must not end a report on a terminal that is not UTF-8
     try:
-        code = app(arguments, prog_name="parity", standalone_mode=False)
+        code = app(words, prog_name="parity", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort, SystemExit):  # the last: whoever read our output has gone
         return INTERRUPTED
     except Exception as failure:  # noqa: BLE001 - the last place where anything can be said about it
-        if debug:
+        if len(words) < len(given):
             traceback.print_exc()
         return explain(failure)
     return INTERRUPTED if code == TYPER_INTERRUPTED else int(code or 0)
@@ -46,139 +57,223 @@ def explain(failure: Exception) -> int:
         sys.stderr.write(f"error: {failure}\n")
         return failure.exit_code
     if isinstance(failure, ClickUsageError):
-        context = getattr(failure, "ctx", None)
-        command = context.command_path if context else "parity"
-        sys.stderr.write(f"error: {display(getattr(failure, 'message', '') and failure.format_message())}\n  next: {command} --help\n")  # type: ignore[attr-defined]
+        command = failure.ctx.command_path if failure.ctx else "parity"
+        sys.stderr.write(f"error: {display(failure.format_message())}\n  next: {command} --help\n")
         return UsageError.exit_code
-    sys.stderr.write(f"internal error: {type(failure).__name__}: {display(failure)}; please report it; --debug shows the traceback\n")
+    problem = f"{type(failure).__name__}: {display(failure)}"
+    sys.stderr.write(f"internal error: {problem}; please report it; --debug shows the traceback\n")
     return INTERNAL_ERROR
 
 
-# Lists are comma-separated or repeated. ------------------------------------------------------------------------------------------
-
-
-def split(values: list[str] | None) -> tuple[str, ...]:
-    """The values of an option that is given as ``a,b`` or repeated, each once."""
-    parts = [part.strip() for value in values or () for part in value.split(",")]
-    if "" in parts:
-        raise UsageError("an empty value in a list", found=",".join(values or ()), expected="values separated by single commas")
-    return tuple(dict.fromkeys(parts))
-
-
-def parse_sizes(values: list[str] | None) -> tuple[Size, ...]:
-    """Network sizes (height, width) in pixels from ``640`` or ``480x640``."""
-    return tuple(dict.fromkeys(parse_size(text) for text in split(values)))
-
-
-def parse_size(text: str) -> Size:
-    """One size; the network takes multiples of its stride only."""
-    sides = text.lower().split("x")
-    numbers = [int(side) for side in sides if side.isascii() and side.isdecimal() and len(side) < 6]  # noqa: PLR2004 - no image has 100 000 pixels
-    if len(numbers) != len(sides) or len(sides) not in {1, 2} or any(side < 1 or side % STRIDE for side in numbers):
-        raise UsageError("--imgsz", found=text, expected=f"multiples of {STRIDE} such as 640, or 480x640 for height x width")
-    return numbers[0], numbers[-1]
-
-
-def share(option: str, value: float | None) -> float | None:
-    """A number from 0 to 1; NaN is none."""
-    if value is not None and not 0 <= value <= 1:
-        raise UsageError(option, found=value, expected="a number from 0 to 1")
-    return value
-
-
-def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    """Print the version of this package and stop, if asked to."""
-    if wanted:
-        sys.stdout.write(f"parity-gate {installed('parity-gate') or 'from a source tree'}\n")
-        raise typer.Exit
-
-
-# Options that several commands share. --------------------------------------------------------------------------------------------
-
-Reference = Annotated[Path, typer.Option("--reference", help="The checkpoint that was trained, or a predictions file.", metavar="PATH")]
-Candidates = Annotated[
-    list[str] | None,
-    typer.Option("--candidate", help="What would be shipped: model file, predictions .json or module:callable; repeatable.", metavar="WHAT"),
-]
-Backends = Annotated[
-    list[str] | None, typer.Option("--backend", help="Convert the reference for these backends first: onnx,torchscript.", metavar="LIST")
-]
-Sizes = Annotated[
-    list[str] | None, typer.Option("--imgsz", help="Network sizes: 640,320; 480x640 is height x width. [default: 640]", metavar="LIST")
-]
-Data = Annotated[Path, typer.Option("--data", help="data.yaml, a COCO instances.json, or a folder of images.", metavar="PATH")]
-ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
-Conf = Annotated[float | None, typer.Option("--conf", help="Deployed confidence threshold. [default: the spec's, 0.25]", metavar="0..1")]
-Iou = Annotated[float | None, typer.Option("--iou", help="Deployed NMS IoU threshold. [default: the spec's, 0.7]", metavar="0..1")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Use this many images, drawn with --seed.", min=1, metavar="N")]
-Seed = Annotated[int, typer.Option("--seed", help="For --limit.", min=0, show_default=True)]
-CandidateSpec = Annotated[
-    Path | None, typer.Option("--candidate-spec", help="The pipeline of a candidate that does not say it itself.", metavar="JSON")
-]
-CandidateConf = Annotated[
-    float | None, typer.Option("--candidate-conf", help="The confidence that recorded detections were cut at.", metavar="0..1")
-]
-Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.", metavar="PATH")]
-Trust = Annotated[
-    list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")
-]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. [default: the runtime's]", min=1, metavar="N")]
-NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
-
-
 @app.callback()
-def parity(
-    *, version: Annotated[bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")] = False
-) -> None:
+def parity(*, version: arguments.Version = False) -> None:
     """The release gate for object detectors: does the model you ship detect what the model you trained detects?"""
     del version
 
 
+# Commands. -----------------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def convert(
+    checkpoint: arguments.Checkpoint, *, to: arguments.Targets = None, imgsz: arguments.Sizes = None, dynamic: arguments.Dynamic = False,
+    out: arguments.Out = Path(), print_spec: arguments.PrintSpec = False, trust_checkpoint: arguments.Trust = None,
+) -> int:
+    """Export a checkpoint; every file is checked against it and says which pipeline it needs."""
+    targets, sizes, trusted = split(to), parse_sizes(imgsz) or (DEFAULT_SIZE,), frozenset(trust_checkpoint or ())
+    if not targets and not print_spec:
+        raise UsageError("nothing to do", expected="--to onnx,torchscript or --print-spec")
+    if len(sizes) > 1 and (print_spec or dynamic):
+        option = "--print-spec" if print_spec else "--dynamic"
+        raise UsageError(f"{option} goes with one size", found=f"{len(sizes)} sizes", expected="one --imgsz")
+    if print_spec:
+        return show_spec(checkpoint, sizes[0], trusted=trusted)
+    from parity.report.measurements import print_files
+
+    files = converted(checkpoint, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic, trusted=trusted)
+    show(files, None, print_files)
+    return 0
+
+
 @app.command()
 def gate(
-    *, reference: Reference, candidate: Candidates = None, backend: Backends = None, data: Data, images: ImageRoot = None, imgsz: Sizes = None,
-    conf: Conf = None, iou: Iou = None, limit: Limit = None, seed: Seed = 42, candidate_spec: CandidateSpec = None,
-    candidate_conf: CandidateConf = None, baselines: Baselines = None, json: Json = None, trust_checkpoint: Trust = None,
-    threads: Threads = None, no_latency: NoLatency = False,
+    *, reference: arguments.Reference, candidate: arguments.SomeCandidates = None, backend: arguments.Backends = None,
+    data: arguments.Data, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None, conf: arguments.Conf = None,
+    iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None,
+    candidate_conf: arguments.Cut = None, baselines: arguments.Baselines = None, json: arguments.Json = None,
+    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None, no_latency: arguments.NoLatency = False,
 ) -> int:
-    """Does the candidate detect what the reference detects? Exits with 0 pass, 1 fail, 12 inconclusive."""
-    request = GateRequest(
-        reference,
+    """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
+    request = replace(
+        basic_request(reference, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads),
         candidates=tuple(candidate or ()),
         backends=split(backend),
         data=data,
         images=images,
+        candidate_spec=candidate_spec,
+        candidate_confidence=share("--candidate-conf", candidate_conf),
+        baselines=baselines,
+        latency=not no_latency,
+    )
+    check_target(json, inputs=inputs_of(request))
+    from parity.report.text import print_result
+
+    result = judged(request)
+    show(result, json, print_result)
+    return result.verdict.exit_code
+
+
+@app.command()
+def compare(
+    *, reference: arguments.Reference, candidate: arguments.Candidates, images: arguments.ImageFolder, out: arguments.OutFolder,
+    imgsz: arguments.Sizes = None, conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None,
+    seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None, candidate_conf: arguments.Cut = None,
+    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None, no_latency: arguments.NoLatency = False,
+) -> int:
+    """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
+    request = replace(
+        basic_request(reference, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads),
+        candidates=tuple(candidate),
+        data=images,
+        labelled=False,
+        candidate_spec=candidate_spec,
+        candidate_confidence=share("--candidate-conf", candidate_conf),
+        latency=not no_latency,
+    )
+    check_target(make_folder(out) / "result.json", inputs=inputs_of(request), option="--out")
+    from parity.report.text import print_result, report_text
+
+    result = judged(request)
+    show(result, out / "result.json", print_result)
+    write_text(report_text(result), out / "report.txt")
+    return result.verdict.exit_code
+
+
+@app.command("eval")
+def evaluate(
+    model: arguments.Model, *, data: arguments.Data, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None,
+    conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42,
+    candidate_spec: arguments.Spec = None, json: arguments.Json = None, trust_checkpoint: arguments.Trust = None,
+    threads: arguments.Threads = None,
+) -> int:
+    """COCO's twelve numbers of one model; precision, recall, AP50 and AP of every class."""
+    basic = basic_request(model, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads)
+    request = replace(basic, data=data, images=images, candidate_spec=candidate_spec)
+    check_target(json, inputs=inputs_of(request))
+    from parity.evaluation import evaluate_model
+    from parity.report.measurements import print_evaluation
+    from parity.report.terminal import progress
+
+    with progress() as follow:
+        found = evaluate_model(request, track=follow)
+    show(found, json, print_evaluation)
+    return 0
+
+
+@app.command()
+def bench(
+    checkpoint: arguments.Checkpoint, *, to: arguments.BenchTargets = None, imgsz: arguments.Sizes = None, data: arguments.SomeData = None,
+    json: arguments.Json = None, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
+) -> int:
+    """How long the network takes in every backend, measured in turn, and how large the files are."""
+    check_target(json, inputs=(checkpoint, data))
+    from parity.bench import DEFAULT_TARGETS, BenchRequest, run_bench
+    from parity.report.measurements import print_bench
+    from parity.report.terminal import progress
+
+    request = BenchRequest(
+        checkpoint,
+        targets=split(to) or DEFAULT_TARGETS,
+        sizes=parse_sizes(imgsz) or (DEFAULT_SIZE,),
+        data=data,
+        trusted=frozenset(trust_checkpoint or ()),
+        threads=threads,
+    )
+    with progress() as follow:
+        found = run_bench(request, track=follow)
+    show(found, json, print_bench)
+    return 0
+
+
+@app.command()
+def doctor(*, json: arguments.Json = None) -> int:
+    """Is this machine ready: versions, instruction sets, threads, and what is missing."""
+    check_target(json, inputs=())
+    from parity.doctor import examine
+    from parity.report.measurements import print_checkup
+
+    found = examine()
+    show(found, json, print_checkup)
+    return found.exit_code
+
+
+# What several commands do. -------------------------------------------------------------------------------------------------------
+
+
+def basic_request(
+    model: Path, *, imgsz: list[str] | None, conf: float | None, iou: float | None, limit: int | None, seed: int, trust: list[str] | None,
+    threads: int | None,
+) -> GateRequest:
+    """A request with the options that all judging commands have."""
+    return GateRequest(
+        model,
         sizes=parse_sizes(imgsz),
         confidence=share("--conf", conf),
         iou=share("--iou", iou),
         limit=limit,
         seed=seed,
-        candidate_spec=candidate_spec,
-        candidate_confidence=share("--candidate-conf", candidate_conf),
-        baselines=baselines,
-        trusted=frozenset(trust_checkpoint or ()),
+        trusted=frozenset(trust or ()),
         threads=threads,
-        latency=not no_latency,
     )
-    return run(request, json=json)
 
 
-def run(request: GateRequest, *, json: Path | None) -> int:
-    """Gate, print or write the result, and answer with its exit code."""
-    check_target(json, inputs=(request.reference, *map(Path, request.candidates), request.data, request.images, request.candidate_spec))
-    from parity.gate import run_gate  # noqa: PLC0415 - the runtimes load for seconds; --help must not wait for them
-    from parity.report.terminal import progress, stdout_console  # noqa: PLC0415 - likewise
-    from parity.report.text import print_result  # noqa: PLC0415 - likewise
-    from parity.wire import to_json  # noqa: PLC0415 - likewise
+def show_spec(checkpoint: Path, size: Size, *, trusted: frozenset[str]) -> int:
+    """Print the pipeline spec of a checkpoint as JSON."""
+    from parity.models import load_checkpoint
+    from parity.wire import to_json
 
-    with progress() as track:
-        result = run_gate(request, track=track)
+    spec = load_checkpoint(checkpoint, trusted=trusted).spec
+    sys.stdout.write(to_json(replace(spec, preprocess=replace(spec.preprocess, size=size)), indent=2) + "\n")
+    return 0
+
+
+def converted(checkpoint: Path, jobs: list[tuple[str, Size]], *, out: Path, dynamic: bool, trusted: frozenset[str]) -> list[Path]:
+    """Export a checkpoint for every target and size; an unknown target stops before the first."""
+    from parity.convert.conversion import convert as export
+    from parity.convert.conversion import find_target
+    from parity.models import load_checkpoint
+    from parity.report.terminal import progress
+
+    for target, _ in jobs:
+        find_target(target)
+    loaded, folder = load_checkpoint(checkpoint, trusted=trusted), make_folder(out)
+    with progress() as follow:
+        return [export(loaded, target, size=size, out=folder, dynamic=dynamic) for target, size in follow(jobs, "convert", len(jobs))]
+
+
+def inputs_of(request: GateRequest) -> Iterator[Path | None]:
+    """Every file or folder that a request reads, which no output may replace."""
+    yield from (request.reference, *map(Path, request.candidates), request.data, request.images, request.candidate_spec)
+
+
+def judged(request: GateRequest) -> Result:
+    """Run the gate with progress."""
+    from parity.gate import run_gate
+    from parity.report.terminal import progress
+
+    with progress() as follow:
+        return run_gate(request, track=follow)
+
+
+def show(found: T, json: Path | None, print_tables: Callable[[T, Console], None]) -> None:
+    """Write JSON where it was asked for, and print tables unless stdout is taken."""
+    from parity.report.terminal import stdout_console
+    from parity.wire import to_json
+
     if json is not None:
-        write_json(to_json(result, indent=2), json)
+        write_text(to_json(found, indent=2) + "\n", json)
     if json != STDOUT:
-        print_result(result, stdout_console())
-    return result.verdict.exit_code
+        print_tables(found, stdout_console())
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def edges(
     overlap = iou(side.boxes[leftover], other.boxes)
     rival = (other.classes[None, :] == side.classes[leftover, None]) | thresholds.class_agnostic
     rival &= other.scores[None, :] >= scores[:, None] - limits.score.value
-    return near_confidence | (rival & (np.abs(overlap - thresholds.iou) <= limits.overlap.value)).any(1)
+    return np.asarray(near_confidence | (rival & (np.abs(overlap - thresholds.iou) <= limits.overlap.value)).any(1))
 
 
 def count(images: Iterable[ImageComparison]) -> ParityCounts:

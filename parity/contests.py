@@ -21,7 +21,7 @@ from parity.metrics import ClassMap, CocoMetrics, map_classes
 from parity.models import Checkpoint, load_checkpoint
 from parity.pipeline import Observation, Pipeline
 from parity.request import DEFAULT_SIZE, GateRequest, Size
-from parity.spec import PipelineSpec, Suppress, Suppressor
+from parity.spec import PipelineSpec, Suppressor
 from parity.verdict import CandidateId
 from parity.wire import from_plain, read_json
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.boxes import xywh_to_xyxy
+from parity.boxes import silently, xywh_to_xyxy
+from parity.detections import LARGEST_CLASS
 from parity.errors import BadInput
 from parity.spec import Activation, BoxFormat, BoxUnits, Head, HeadLayout
 
@@ -39,15 +40,16 @@ class Rows:
     labels: NDArray[np.floating] | NDArray[np.integer]
 
 
+@silently
 def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[int, int]) -> Candidates:
     """Read one image's outputs (leading batch axis of 1) as the head says; raises ``BadInput`` where the shape does not fit."""
     rows = READERS[head.layout](outputs, classes)
-    finite = np.isfinite(rows.boxes).all(1) & np.isfinite(rows.scores).all(1) & np.isfinite(rows.labels).all(1)
-    if not finite.all():
-        rows = Rows(rows.boxes[finite], rows.scores[finite], rows.labels[finite])
     boxes = xywh_to_xyxy(rows.boxes) if head.box_format is BoxFormat.XYWH else rows.boxes
     if head.box_units is BoxUnits.NORMALISED:
         boxes = boxes * np.array([network_size[1], network_size[0]] * 2, np.float32)
+    finite = np.isfinite(boxes).all(1) & np.isfinite(rows.scores).all(1) & (np.abs(rows.labels) <= LARGEST_CLASS).all(1)
+    if not finite.all():
+        boxes, rows = boxes[finite], Rows(rows.boxes[finite], rows.scores[finite], rows.labels[finite])
     scores = sigmoid(rows.scores) if head.activation is Activation.SIGMOID else rows.scores
     return Candidates(boxes, scores, rows.labels.astype(np.int64, copy=False) - head.class_offset, int((~finite).sum()))
 
@@ -85,7 +87,8 @@ def read_end_to_end(outputs: Outputs, classes: int) -> Rows:
 def read_boxes_labels_scores(outputs: Outputs, classes: int) -> Rows:
     """Three outputs (n, 4), (n,), (n,): torchvision's order."""
     del classes
-    if len(outputs) != 3 or len({len(output) for output in outputs}) != 1:  # noqa: PLR2004
+    n = outputs[0].shape[:1]
+    if [output.shape for output in outputs] != [(*n, 4), n, n]:
         raise misfit(outputs, "three outputs (n, 4), (n,), (n,)", HeadLayout.BOXES_LABELS_SCORES)
     boxes, labels, scores = outputs
     return Rows(boxes, scores[:, None], labels[:, None])
@@ -106,7 +109,7 @@ def single(outputs: Outputs, shape: tuple[int | None, int | None], layout: HeadL
     fits = raw.ndim == 3 and len(raw) == 1 and all(want in (None, have) for want, have in zip(shape, raw.shape[1:], strict=True))  # noqa: PLR2004
     if not fits:
         raise misfit(outputs, f"[1, {', '.join('N' if side is None else str(side) for side in shape)}]", layout)
-    return raw[0]
+    return np.asarray(raw[0])
 
 
 def every_class(rows: int, classes: int) -> NDArray[np.int64]:

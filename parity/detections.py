@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+LARGEST_CLASS = 2**53  # the whole numbers that float64 holds exactly; a network's garbage lies beyond
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
@@ -40,11 +42,11 @@ class Detections:
 
     @classmethod
     def best_first(cls, boxes: ArrayLike, scores: ArrayLike, classes: ArrayLike, *, non_finite: int = 0) -> Self:
-        """Detections from rows in any order; rows with NaN or infinity are counted and left out."""
+        """Detections from rows in any order; rows with NaN or infinity, or a class that is no index, are counted and left out."""
         boxes = np.array(boxes, np.float64).reshape(-1, 4)
         scores = np.array(scores, np.float64).reshape(-1)
         labels = np.array(classes, np.float64).reshape(-1)
-        finite = np.isfinite(boxes).all(1) & np.isfinite(scores) & np.isfinite(labels)
+        finite = np.isfinite(boxes).all(1) & np.isfinite(scores) & (np.abs(labels) <= LARGEST_CLASS)
         order = np.argsort(-scores[finite], kind="stable")
         kept = np.flatnonzero(finite)[order]
         return cls(boxes[kept], scores[kept], labels[kept].astype(np.int64), non_finite + int((~finite).sum()))

@@ -1,6 +1,6 @@
 """A pipeline is a spec and an open network; this is how it turns images into detections. Read this first.
 
-    preprocess -> network -> decode -> suppress -> restore
+preprocess -> network -> decode -> suppress -> restore
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def pad(image: NDArray[np.uint8], geometry: Geometry, spec: Preprocess) -> NDArr
     right = geometry.network_size[1] - image.shape[1] - left
     if not (top or left or bottom or right):
         return image
-    return cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=spec.pad_value)
+    return np.asarray(cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=spec.pad_value))
 
 
 def to_tensor(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -102,11 +102,11 @@ def matching(config: pytest.Config, pattern: str) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def parity_gate(pytestconfig: pytest.Config) -> Iterator[Callable[..., Result]]:
+def parity_gate(pytestconfig: pytest.Config) -> Callable[..., Result]:
     """Gate a reference from a test of your own: ``parity_gate("best.pt", candidates=["best.onnx"], data="data.yaml").verdict``.
 
     Keywords are the fields of ``parity.request.GateRequest``; what is left out comes from the ``--parity-*`` options.
     """
     from parity.suite.running import gate_from_options  # noqa: PLC0415 - loads NumPy and the runtimes
 
-    yield gate_from_options(settings(pytestconfig))
+    return gate_from_options(settings(pytestconfig))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,13 +16,11 @@ from parity.errors import BadInput, ParityError
 
 T = TypeVar("T")
 LARGEST_FILE = 1_000_000_000  # bytes of JSON that are read at all
-SHOWN_ERRORS = 5
 
 
 def to_plain(value: object) -> Any:
     """The JSON form of a value as dicts, lists, strings and numbers."""
-    kind: Any = type(value)
-    return adapter(kind).dump_python(value, mode="json")
+    return adapter(type(value)).dump_python(value, mode="json")
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
@@ -47,8 +44,8 @@ def from_plain(kind: type[T], plain: object, *, source: Path | str, error: type[
         value: T = adapter(kind).validate_json(json.dumps(plain))
     except ValidationError as invalid:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']} (found {e.get('input')!r:.60})" for e in invalid.errors()]
-        shown = "; ".join(problems[:SHOWN_ERRORS]) + (f" and {len(problems) - SHOWN_ERRORS} more" if len(problems) > SHOWN_ERRORS else "")
-        raise error(f"does not fit {kind.__name__}", file=source, found=shown, next_step=next_step) from None
+        places = f" in {len(problems)} places" if len(problems) > 1 else ""
+        raise error(f"does not fit {kind.__name__}{places}", file=source, found="; ".join(problems), next_step=next_step) from None
     return value
 
 
@@ -89,7 +86,6 @@ def read_json(path: Path, *, allow_nan: bool = False) -> Any:
     return parse(content, source=path, allow_nan=allow_nan)
 
 
-@cache
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """The validator of a class, made once."""
+    """The validator of a class."""
     return TypeAdapter(kind)

@@ -6,27 +6,36 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol, TextIO, TypeVar
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from parity.display import LONGEST, display
 
-if TYPE_CHECKING:
-    from parity.contests import Track
-    from parity.pipeline import Observation
-
+T = TypeVar("T")
 WIDTH_OF_A_LOG = 120  # columns, where the output is not a terminal and COLUMNS does not say
+
+
+class Follow(Protocol):
+    """A way to follow work: hands on the items while somebody watches."""
+
+    def __call__(self, items: Iterable[T], label: str, total: int) -> Iterable[T]:
+        """The same items; ``label`` says what is done with them."""
 
 
 def stdout_console() -> Console:
     """What tables are printed with: no markup, no emoji, no colours of its own accord."""
     is_log = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=False, width=WIDTH_OF_A_LOG if is_log else None)
+    return Console(markup=False, emoji=False, highlight=False, width=WIDTH_OF_A_LOG if is_log else None)
+
+
+def plain_console(file: TextIO) -> Console:
+    """What a plain text file is written with."""
+    return Console(file=file, force_terminal=False, color_system=None, markup=False, emoji=False, highlight=False, width=WIDTH_OF_A_LOG)
 
 
 def safe(untrusted: object, style: str = "") -> Text:
@@ -35,16 +44,21 @@ def safe(untrusted: object, style: str = "") -> Text:
     return Text("".join(display(text[start : start + LONGEST]) for start in range(0, len(text), LONGEST)), style=style, overflow="fold")
 
 
-def table(title: str, *columns: str, left: int = 1) -> Table:
+def table(*columns: str, left: int = 1) -> Table:
     """An empty table that folds and never crops; the first ``left`` columns hold words, the others numbers."""
-    empty = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    empty = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for place, column in enumerate(columns):
         empty.add_column(column, justify="left" if place < left else "right", overflow="fold", vertical="bottom")
     return empty
 
 
+def titled(title: str, content: RenderableType) -> RenderableType:
+    """A title on its own line, as wide as the terminal and not as the table."""
+    return Group(Text(), safe(title, "bold"), content)
+
+
 @contextmanager
-def progress() -> Iterator[Track]:
+def progress() -> Iterator[Follow]:
     """A way to follow long work on stderr, silent where that is not a terminal."""
     if not sys.stderr.isatty():
         yield silent
@@ -53,14 +67,14 @@ def progress() -> Iterator[Track]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         opening = bars.add_task("opening", total=None)
 
-        def track(items: Iterable[Observation], label: str, total: int) -> Iterable[Observation]:
+        def track(items: Iterable[T], label: str, total: int) -> Iterable[T]:
             bars.update(opening, visible=False)
             yield from bars.track(items, total=total, description=label)
 
         yield track
 
 
-def silent(items: Iterable[Observation], label: str, total: int) -> Iterable[Observation]:
+def silent(items: Iterable[T], label: str, total: int) -> Iterable[T]:
     """Progress that nobody sees."""
     del label, total
     return items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from itertools import groupby
 
 from rich.console import Console, RenderableType
@@ -10,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from parity.report.next_steps import next_step
-from parity.report.terminal import safe, table
+from parity.report.terminal import plain_console, safe, table, titled
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
 
 STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "waived": "bold yellow", "not_checked": "dim"}
@@ -30,12 +31,18 @@ def print_result(result: Result, console: Console) -> None:
     console.print(verdict_line(result))
 
 
+def report_text(result: Result) -> str:
+    """What ``print_result`` prints, as plain text for a file."""
+    page = StringIO()
+    print_result(result, plain_console(page))
+    return page.getvalue()
+
+
 def headline(result: Result) -> Text:
     """What was held against what, on which images."""
-    images = f"{result.dataset.images} images"
-    return Text.assemble(
-        (result.verdict.upper(), STYLES[result.verdict]), "  ", safe(result.reference.path), " on ", safe(result.dataset.name), f", {images}"
-    )
+    verdict, data = result.verdict, result.dataset
+    what = (safe(result.reference.path), " on ", safe(data.name), f", {data.images} images")
+    return Text.assemble((verdict.upper(), STYLES[verdict]), "  ", *what)
 
 
 def verdict_line(result: Result) -> Text:
@@ -51,14 +58,14 @@ def detections_table(result: Result) -> RenderableType | None:
     if not result.configs:
         return None
     columns = ("images\nagree", "matched", "missed", "ghosts", "class\nflips", "shifted", "re-\nscored", "edges")
-    rows = table(f"Detections at {thresholds(result.configs)}", "configuration", *columns)
+    rows = table("configuration", *columns)
     for config in result.configs:
         counts = config.parity
         agree, matched = f"{counts.images_agreeing}/{counts.images}", f"{counts.matched}/{counts.reference_detections}"
         others = (counts.missed, counts.ghosts, counts.class_flips, counts.shifted, counts.rescored)
         bad = [Text(str(count), style="red" if count else "") for count in others]
         rows.add_row(safe(config.id), agree, matched, *bad, str(counts.edges))
-    return rows
+    return titled(f"Detections at {thresholds(result.configs)}", rows)
 
 
 def thresholds(configs: Sequence[ConfigResult]) -> str:
@@ -72,13 +79,13 @@ def differences_table(result: Result) -> RenderableType | None:
     if not result.configs:
         return None
     columns = ("largest\nbox, px", "largest\nscore", "reference\nAP", "candidate\nAP", "\nchange")
-    rows = table("Largest differences, and AP (COCO, from 0 to 1)", "configuration", *columns)
+    rows = table("configuration", *columns)
     for config in result.configs:
         counts, metrics = config.parity, config.metrics
         sides = (metrics.reference.AP, metrics.candidate.AP, metrics.delta["AP"].value) if metrics else (None, None, None)
         accuracy = [number(value, form) for value, form in zip(sides, (".4f", ".4f", "+.4f"), strict=True)]
         rows.add_row(safe(config.id), number(counts.max_box_px, ".2g"), number(counts.max_score, ".2g"), *accuracy)
-    return rows
+    return titled("Largest differences of matched detections, in image pixels and score, and AP (COCO, from 0 to 1)", rows)
 
 
 def latency_table(result: Result) -> RenderableType | None:
@@ -86,13 +93,12 @@ def latency_table(result: Result) -> RenderableType | None:
     timed = [(config, config.latency_ms) for config in result.configs if config.latency_ms is not None]
     if not timed:
         return None
-    title = "Latency: the network alone, one image, measured in turn"
-    rows = table(title, "configuration", "reference\nms", "candidate\nms", "faster\nby", "95 % interval")
+    rows = table("configuration", "reference\nms", "candidate\nms", "faster\nby", "95 % interval")
     for config, latency in timed:
         low, high = latency.speedup.ci95
         milliseconds = (f"{latency.reference.median:.1f}", f"{latency.candidate.median:.1f}")
         rows.add_row(safe(config.id), *milliseconds, f"{latency.speedup.value:.2f}x", f"{low:.2f} to {high:.2f}")
-    return rows
+    return titled("Latency: the network alone, one image, medians of runs in turn", rows)
 
 
 def number(value: float | None, form: str) -> str:
@@ -107,7 +113,7 @@ def check_blocks(checks: Sequence[Check], *, total: int) -> Iterator[RenderableT
     for group in blocks:
         yield Text()
         yield check_title(group, total=total)
-        yield Padding(check_text(group[0]), (0, 0, 0, 2))
+        yield indented(check_text(group[0]))
 
 
 def same_words(check: Check) -> tuple[str, ...]:
@@ -130,7 +136,7 @@ def check_text(check: Check) -> Text:
         measured = "nothing that is a number" if check.measured is None else f"{check.measured:.4g}"
         limit = "" if check.limit is None else f", limit {check.limit:g}"
         lines.append(safe(f"measured {measured}{limit} ({check.origin})"))
-    lines += [safe(check.detail)] if check.detail else []
+    lines += [safe(f"- {part}") for part in check.detail.split("; ") if part]
     lines += [safe(f"next: {next_step(check)}", "italic")] if check.status in {Status.FAIL, Status.INCONCLUSIVE} else []
     return Text("\n").join(lines)
 
@@ -141,7 +147,12 @@ def diagnosis_blocks(causes: Sequence[Diagnosis]) -> Iterator[RenderableType]:
         yield Text()
         title = f"{cause.fault} ({cause.stage}, {cause.status}, explains {cause.explains:.0%})"
         yield Text.assemble(("CAUSE", "bold magenta"), "  ", safe(title, "bold"), "  ", safe(cause.config))
-        yield Padding(Text("\n").join([safe(cause.message), safe(f"next: {cause.fix}", "italic")]), (0, 0, 0, 2))
+        yield indented(Text("\n").join([safe(cause.message), safe(f"next: {cause.fix}", "italic")]))
+
+
+def indented(text: Text) -> Padding:
+    """Text below its title."""
+    return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 def note_lines(notes: Sequence[str]) -> Iterator[RenderableType]:
@@ -149,5 +160,5 @@ def note_lines(notes: Sequence[str]) -> Iterator[RenderableType]:
     if notes:
         yield Text("\nNotes", style="bold")
     for note in dict.fromkeys(notes):
-        yield Padding(safe(note), (0, 0, 0, 2))
+        yield indented(safe(note))
     yield Text()

@@ -116,6 +116,7 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
         for name in ("data", "images", "candidate_spec", "baselines"):
             if isinstance(options.get(name), str):
                 options[name] = Path(options[name])
-        return run_gate(replace(defaults, latency=True, **{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}))
+        listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        return run_gate(replace(defaults, latency=True, **listed))
 
     return gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,17 @@ import pytest
 if find_spec("ultralytics") is None:  # not importorskip: it would import without our environment
     pytest.skip("the gate's reference is a checkpoint of Ultralytics", allow_module_level=True)
 
+import numpy as np
 import yaml
 from gate.running import SIDE, Run
 from independent_pipeline import Settings, onnx_network, predictions
 
-from parity.latency import compare_latency
+from parity.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+QUICKLY = ("--no-latency", "--threads", 1)  # one thread, because tests share their cores with others
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 # a fault hides on the wrong images: each is here because some fault shows on it alone, or does not show on it
 CHOSEN = (
@@ -79,6 +81,12 @@ def own_shapes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def only_empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of one image with nothing on it."""
+    return copy_shapes(tmp_path_factory.mktemp("data") / "nothing", ("empty.jpg",))
+
+
+@pytest.fixture(scope="session")
 def instances(shapes: Path) -> Path:
     """The COCO JSON of the data set."""
     return shapes / "annotations/instances_val.json"
@@ -101,8 +109,16 @@ def category_ids(instances: Path, shapes: Path) -> dict[int, int]:
 
 @pytest.fixture(scope="session")
 def network(exported: Path) -> Callable[..., Any]:
-    """The exported network as the independent pipeline runs it."""
-    return onnx_network(exported)
+    """The exported network as the independent pipeline runs it; faults behind the network share its answers."""
+    run, answers = onnx_network(exported), {}
+
+    def remembered(tensor: np.ndarray) -> np.ndarray:
+        key = tensor.tobytes()
+        if key not in answers:
+            answers[key] = run(tensor)
+        return answers[key]
+
+    return remembered
 
 
 @pytest.fixture(scope="session")
@@ -117,16 +133,12 @@ def predict(images: dict[int, Path], network: Callable[..., Any], category_ids: 
 
 
 @pytest.fixture
-def gate(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    """Run ``parity gate`` with these arguments in this process; latency is timed on two pairs, since no test is about it."""
-    from parity.cli import main  # noqa: PLC0415 - after the skip above
-
-    monkeypatch.setattr("parity.judging.compare_latency", partial(compare_latency, pairs=2))
+def gate(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Run ``parity gate`` with these arguments in this process."""
 
     def run(*arguments: object) -> Run:
-        answer = tmp_path / "result.json"
-        answer.unlink(missing_ok=True)
-        exit_code = main(["gate", *map(str, arguments), "--json", str(answer)])
+        answer = tmp_path_factory.mktemp("answer") / "result.json"  # not among the inputs
+        exit_code = main(["gate", "--json", str(answer), *map(str, arguments)])
         result = json.loads(answer.read_bytes()) if answer.exists() else {}
         return Run(exit_code, result, capsys.readouterr().err)
 
@@ -138,7 +150,7 @@ def judge(gate: Callable[..., Run], reference: Path, instances: Path, loaded_onc
     """Gate something against the embedded checkpoint on the chosen images."""
 
     def run(candidate: object, *others: object) -> Run:
-        return gate("--reference", reference, "--candidate", candidate, "--data", instances, "--imgsz", SIDE, *others)
+        return gate("--reference", reference, "--candidate", candidate, "--data", instances, "--imgsz", SIDE, *QUICKLY, *others)
 
     return run
 

@@ -25,7 +25,7 @@ class Run:
     @property
     def statuses(self) -> dict[str, str]:
         """The status of every check by name."""
-        return {check["name"]: check["status"] for check in self.result["checks"]}
+        return {check["name"]: check["status"] for check in self.result.get("checks", ())}
 
     @property
     def failed(self) -> set[str]:
@@ -34,7 +34,7 @@ class Run:
 
     def check(self, name: str) -> dict[str, Any]:
         """The one check of a name."""
-        (found,) = (check for check in self.result["checks"] if check["name"] == name)
+        (found,) = (check for check in self.result.get("checks", ()) if check["name"] == name)
         return found
 
     @property

@@ -93,6 +93,7 @@ def with_a_ghost(rows: Rows) -> Rows:
 
 
 OTHERS = {"missed", "ghosts", "class_flips", "shifted", "rescored"}
+ROUNDED_AWAY = {"rescored", "missed"}  # 0.2516 becomes 0.25, which is not above the threshold
 DAMAGES = {
     "one ghost": Damage(with_a_ghost, {"ghosts"}, OTHERS - {"ghosts"}),
     "some NaN scores": Damage(lambda rows: faulty.nan_scores(rows, 7), {"finite"}, {"images"}),
@@ -106,8 +107,9 @@ DAMAGES = {
     "boxes moved by 0.37 px": Damage(lambda rows: faulty.moved(rows, x_px=0.37), {"shifted"}, OTHERS - {"shifted"}),
     "corners where width and height belong": Damage(faulty.corner_boxes, {"missed", "ghosts"}, {"images", "finite"}),
     "boxes rounded to whole pixels": Damage(lambda rows: faulty.rounded(rows, 0, score_digits=9), {"shifted"}, OTHERS - {"shifted"}),
-    "scores rounded to two digits": Damage(lambda rows: faulty.rounded(rows, 9, score_digits=2), {"rescored"}, OTHERS - {"rescored"}),
-    "nothing found": Damage(lambda rows: [], {"images", "missed"}, {"ghosts"}),
+    "scores rounded to two digits": Damage(lambda rows: faulty.rounded(rows, 9, score_digits=2), {"rescored"}, OTHERS - ROUNDED_AWAY),
+    "every detection twice": Damage(lambda rows: [*rows, *rows], {"ghosts"}, OTHERS - {"ghosts"}),
+    "nothing found": Damage(lambda _: [], {"images", "missed"}, {"ghosts"}),
 }
 
 
@@ -119,7 +121,9 @@ def test_damaged_predictions_fail_at_their_check(
     assert_fails(run, failing=damage.failing, passing=damage.passing)
 
 
-def test_the_message_of_a_ghost_names_image_class_and_place(judge: Callable[..., Run], predict: Callable[..., Rows], tmp_path: Path) -> None:
+def test_the_message_of_a_ghost_names_image_class_and_place(
+    judge: Callable[..., Run], predict: Callable[..., Rows], tmp_path: Path
+) -> None:
     run = judge(write_rows(tmp_path / "predictions.json", with_a_ghost(predict())))
     detail = run.check("ghosts")["detail"]
     assert "landscape odd pad.jpg: " in detail
@@ -171,7 +175,7 @@ def test_healthy_predictions_with_class_indices_pass_on_data_yaml(
     index_of = {category: index for index, category in category_ids.items()}
     rows = faulty.mapped_classes(by_file_name(predict(), images), index_of)
     candidate = write_rows(tmp_path / "predictions.json", rows)
-    assert_passes(gate("--reference", reference, "--candidate", candidate, "--data", shapes / "data.yaml", "--imgsz", 320))
+    assert_passes(gate("--reference", reference, "--candidate", candidate, "--data", shapes / "data.yaml", "--imgsz", 320, "--no-latency"))
 
 
 def test_healthy_predictions_at_other_thresholds_pass_when_both_are_given(
@@ -240,3 +244,76 @@ def test_a_callable_that_gives_no_detections_is_refused(judge: Callable[..., Run
     run = judge(f"{deployed}:scores")
     assert run.exit_code == 10
     assert f"{deployed}:scores" in run.stderr
+
+
+# More than one thing at once, and other kinds of sides
+
+
+def test_one_faulty_candidate_among_two_fails_alone(
+    judge: Callable[..., Run], predict: Callable[..., Rows], exported: Path, tmp_path: Path
+) -> None:
+    run = judge(exported, "--candidate", write_rows(tmp_path / "predictions.json", predict(channels="bgr")))
+    assert run.exit_code == 1
+    red = {check["config"] for check in run.result["checks"] if check["status"] == "fail"}
+    assert [config["id"] for config in run.result["configs"] if config["id"] in red] == ["yolov8n_shapes-predictions-320"]
+    assert len(run.result["configs"]) == 2
+
+
+def test_a_checkpoint_is_like_itself(judge: Callable[..., Run], reference: Path) -> None:
+    assert_passes(judge(reference))
+
+
+def test_a_sample_of_the_images_takes_its_part_of_the_predictions(
+    judge: Callable[..., Run], predict: Callable[..., Rows], tmp_path: Path
+) -> None:
+    run = judge(write_rows(tmp_path / "predictions.json", predict()), "--limit", 5, "--seed", 7)
+    assert_passes(run)
+    assert run.result["dataset"]["images"] == 5
+
+
+def test_without_labels_ap_is_not_checked_and_the_gate_says_so(
+    gate: Callable[..., Run], reference: Path, exported: Path, shapes: Path, loaded_once: None
+) -> None:
+    run = gate("--reference", reference, "--candidate", exported, "--data", shapes / "images/val", "--no-latency", "--limit", 4)
+    assert_passes(run)
+    assert run.statuses["ap_reference"] == "not_checked"
+    assert "no labels" in run.check("ap_reference")["detail"]
+
+
+@pytest.mark.slow
+def test_a_backend_is_converted_and_judged(gate: Callable[..., Run], reference: Path, own_shapes: Path, loaded_once: None) -> None:
+    backends = ("--backend", "onnx,torchscript", "--imgsz", 320)
+    run = gate("--reference", reference, *backends, "--data", own_shapes / "data.yaml", "--no-latency")
+    assert run.exit_code == 0, run.stderr
+    assert [config["backend"] for config in run.result["configs"]] == ["onnx", "torchscript"]
+    assert set(run.statuses.values()) == {"pass", "not_checked"}
+
+
+@pytest.mark.parametrize("digits", [9, 1], ids=["whole", "rounded"])
+def test_predictions_are_a_reference_too(
+    gate: Callable[..., Run], predict: Callable[..., Rows], instances: Path, exported: Path, tmp_path: Path, digits: int
+) -> None:
+    recorded = write_rows(tmp_path / "reference.json", faulty.rounded(predict(), digits, score_digits=4))
+    run = gate("--reference", recorded, "--candidate", exported, "--data", instances, "--imgsz", 320, "--no-latency")
+    assert_passes(run)
+
+
+def test_a_predictions_reference_finds_a_faulty_file(
+    gate: Callable[..., Run], predict: Callable[..., Rows], instances: Path, tmp_path: Path
+) -> None:
+    recorded = write_rows(tmp_path / "reference.json", predict())
+    candidate = write_rows(tmp_path / "candidate.json", predict(channels="bgr"))
+    run = gate("--reference", recorded, "--candidate", candidate, "--data", instances)
+    assert_fails(run, failing={"class_flips"}, passing={"images", "finite"})
+
+
+def test_predictions_with_several_classes_a_box_pass(judge: Callable[..., Run], predict: Callable[..., Rows], tmp_path: Path) -> None:
+    assert_passes(judge(write_rows(tmp_path / "predictions.json", predict(multi_label=True, confidence=0.05))))
+
+
+def test_predictions_rounded_on_both_sides_pass(
+    gate: Callable[..., Run], predict: Callable[..., Rows], instances: Path, tmp_path: Path
+) -> None:
+    reference = write_rows(tmp_path / "reference.json", faulty.rounded(predict(), 1, score_digits=3))
+    candidate = write_rows(tmp_path / "candidate.json", faulty.rounded(predict(), 2, score_digits=4))
+    assert_passes(gate("--reference", reference, "--candidate", candidate, "--data", instances))

@@ -23,7 +23,7 @@ from torchvision.ops import batched_nms, nms
 def kept_by_both(boxes: np.ndarray, iou: float) -> tuple[list[int], list[int]]:
     """What torchvision keeps of rows that are best first, and what we keep."""
     scores = np.linspace(1, 0, len(boxes), dtype=np.float32)
-    ours = non_maximum_suppression(boxes, scores, np.zeros(len(boxes), np.int64), Suppress(iou=iou, max_detections=len(boxes)))
+    ours = non_maximum_suppression(boxes, np.zeros(len(boxes), np.int64), Suppress(iou=iou, max_detections=len(boxes)))
     return nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou).tolist(), ours.tolist()
 
 
@@ -66,5 +66,5 @@ def test_classes_are_kept_apart_as_by_batched_nms(seed: int) -> None:
     boxes, labels = crowd(seed, 40, whole=False), np.random.default_rng(seed).integers(0, 3, 40)
     scores = np.linspace(1, 0, 40, dtype=np.float32)
     theirs = batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores), torch.from_numpy(labels), 0.5)
-    ours = non_maximum_suppression(boxes, scores, labels, Suppress(iou=0.5))
+    ours = non_maximum_suppression(boxes, labels, Suppress(iou=0.5))
     assert set(theirs.tolist()) ^ set(ours.tolist()) == set()

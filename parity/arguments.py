@@ -1,0 +1,52 @@
+"""Arguments and options of the command line, each declared once for all commands that have it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.environment import installed
+
+
+def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    """Print the version of this package and stop, if asked to."""
+    if wanted:
+        sys.stdout.write(f"parity-gate {installed('parity-gate') or 'from a source tree'}\n")
+        raise typer.Exit
+
+
+Checkpoint = Annotated[Path, typer.Argument(help="A trained model: an Ultralytics .pt.", metavar="CHECKPOINT", show_default=False)]
+Model = Annotated[Path, typer.Argument(help="A checkpoint or an exported file.", metavar="MODEL", show_default=False)]
+Targets = Annotated[list[str] | None, typer.Option("--to", help="What to export: onnx,torchscript.", metavar="LIST")]
+BenchTargets = Annotated[list[str] | None, typer.Option("--to", help="What to time. Default: pytorch,torchscript,onnx.", metavar="LIST")]
+Dynamic = Annotated[bool, typer.Option("--dynamic", help="Leave batch and size open in the file.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the files. Default: the current one.", metavar="DIR", show_default=False)]
+PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the pipeline spec of the checkpoint as JSON and convert nothing.")]
+Reference = Annotated[Path, typer.Option("--reference", help="The checkpoint that was trained, or a predictions .json.", metavar="PATH")]
+CANDIDATE_HELP = "What would be shipped: a model file, a predictions .json or module:callable; repeatable."
+Candidates = Annotated[list[str], typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
+SomeCandidates = Annotated[list[str] | None, typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
+Backends = Annotated[list[str] | None, typer.Option("--backend", help="Convert and gate the reference: onnx,torchscript.", metavar="LIST")]
+Sizes = Annotated[list[str] | None, typer.Option("--imgsz", help="640,320; 480x640 is height x width. Default: 640.", metavar="LIST")]
+Data = Annotated[Path, typer.Option("--data", help="data.yaml, a COCO instances.json, or a folder of images.", metavar="PATH")]
+SomeData = Annotated[Path | None, typer.Option("--data", help="Time its first 4 images. Default: one synthetic image.", metavar="PATH")]
+ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
+ImageFolder = Annotated[Path, typer.Option("--images", help="A folder of images; they need no labels.", metavar="DIR")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder for result.json and report.txt.", metavar="DIR")]
+Conf = Annotated[float | None, typer.Option("--conf", help="Deployed confidence threshold. Default: the spec's, 0.25.", metavar="0..1")]
+Iou = Annotated[float | None, typer.Option("--iou", help="Deployed IoU threshold of NMS. Default: the spec's, 0.7.", metavar="0..1")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Use this many images, drawn with --seed.", min=1, metavar="N")]
+Seed = Annotated[int, typer.Option("--seed", help="For --limit.", min=0, metavar="N")]
+Spec = Annotated[Path | None, typer.Option("--candidate-spec", help="The pipeline of a file that does not say it itself.", metavar="JSON")]
+Cut = Annotated[float | None, typer.Option("--candidate-conf", help="What recorded detections were cut at.", metavar="0..1")]
+Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]
+Trust = Annotated[
+    list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")
+]
+Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
+NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")]

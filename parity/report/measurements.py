@@ -1,0 +1,100 @@
+"""The tables of `parity eval`, `parity bench` and `parity doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from parity.bench import Bench
+from parity.convert.check import SAME_NETWORK
+from parity.doctor import Checkup, State
+from parity.evaluation import ModelEvaluation, SizeEvaluation
+from parity.limits import MATCH_IOU
+from parity.metrics import METRIC_NAMES
+from parity.report.terminal import safe, table, titled
+from parity.report.text import note_lines, number
+from parity.request import Size
+
+IDLE_LOAD = 0.5  # processes that were running or waiting, on average over the last minute
+STATE_STYLES = {State.OK: "green", State.TOO_OLD: "yellow", State.MISSING: "yellow", State.BROKEN: "red"}
+
+
+def size_text(size: Size) -> str:
+    """A size as people write it on the command line."""
+    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+def print_evaluation(found: ModelEvaluation, console: Console) -> None:
+    """Print COCO's numbers at every size, then every class."""
+    console.print(Text.assemble(safe(found.model.path), " on ", safe(found.dataset.name), f", {found.dataset.images} images"))
+    console.print(coco_table(found))
+    for one in found.sizes:
+        console.print(class_table(one))
+    for line in note_lines(found.notes):
+        console.print(line)
+
+
+def coco_table(found: ModelEvaluation) -> RenderableType:
+    """The twelve COCO numbers and overall precision and recall, a column for each size."""
+    rows = table("size", *(size_text(one.imgsz) for one in found.sizes))
+    for name in METRIC_NAMES:
+        rows.add_row(name, *(number(getattr(one.metrics, name), ".4f") for one in found.sizes))
+    rows.add_row("P", *(number(one.precision, ".4f") for one in found.sizes))
+    rows.add_row("R", *(number(one.recall, ".4f") for one in found.sizes))
+    return titled("COCO numbers, from 0 to 1, and P and R at the deployed thresholds", rows)
+
+
+def class_table(one: SizeEvaluation) -> RenderableType:
+    """A row for each class of the data set."""
+    rows = table("class", "objects", "P", "R", "AP50", "AP")
+    for row in one.classes:
+        values = (row.precision, row.recall, row.AP50, row.AP)
+        rows.add_row(safe(row.name), str(row.objects), *(number(value, ".4f") for value in values))
+    return titled(f"Classes at {size_text(one.imgsz)}; P and R at confidence {one.conf:g}, hits from IoU {MATCH_IOU:g}", rows)
+
+
+def print_files(files: Sequence[Path], console: Console) -> None:
+    """Print every file that was exported and how it was checked."""
+    check = f"same raw outputs on one image, within {SAME_NETWORK.box_px:g} px and {SAME_NETWORK.score:g} of score"
+    for file in files:
+        console.print(Text.assemble(safe(file), f"  {file.stat().st_size / 1e6:.1f} MB  checked against the checkpoint: {check}"))
+
+
+def print_bench(found: Bench, console: Console) -> None:
+    """Print a row for each backend and size."""
+    images = "1 image" if found.images == 1 else f"{found.images} images"
+    title = f"{found.checkpoint.path}: the network alone, without preprocessing and NMS; {found.runs} runs in turn on each of {images}"
+    columns = ("file\nMB", "mean\nms", "median\nms", "p95\nms", "FPS", "file\nchange", "time\nchange")
+    rows = table("backend", "size", *columns, left=2)
+    for row in found.rows:
+        times = (f"{value:.1f}" for value in (row.size_mb, row.mean_ms, row.median_ms, row.p95_ms, row.fps))
+        rows.add_row(row.name, size_text(row.imgsz), *times, f"{row.size_change_percent:+.0f} %", f"{row.time_change_percent:+.0f} %")
+    console.print(titled(title, rows))
+    console.print(f"Changes are against stock PyTorch. {found.environment.processor}, {found.environment.processors} processors.")
+    if found.load is not None and found.load > IDLE_LOAD:
+        advice = "other programs were running, so repeat this on an idle machine"
+        console.print(Text(f"Load {found.load:.1f} before the start: {advice}.", style="yellow"))
+
+
+def print_checkup(found: Checkup, console: Console) -> None:
+    """Print what is installed and what is wrong, and what that means."""
+    rows = table("package", "state", "version", "at least", "without it", left=5)
+    for finding in found.findings:
+        state = Text(finding.state.replace("_", " "), style=STATE_STYLES[finding.state])
+        rows.add_row(finding.name, state, safe(finding.version or "-"), finding.least or "any", safe(finding.meaning))
+    console.print(titled("Packages", rows))
+    for line in machine_lines(found):
+        console.print(line)
+    console.print(Text("ready" if found.ready else "not ready: a required package is missing, broken or too old", style="bold"))
+
+
+def machine_lines(found: Checkup) -> Iterator[Text]:
+    """The machine in words."""
+    machine = found.environment
+    yield Text()
+    yield safe(f"Python {machine.python} on {machine.platform}; {machine.processor}, {machine.processors} processors")
+    yield safe(f"instruction sets: {', '.join(machine.instruction_sets) or 'unknown'}")
+    yield safe(f"threads: {', '.join(f'{name} {count}' for name, count in found.threads.items())}")

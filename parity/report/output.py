@@ -1,0 +1,62 @@
+"""Files that are written: where they may go, and never half."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from parity.errors import UsageError
+
+STDOUT = Path("-")
+ANOTHER = "give another place"
+
+
+def check_target(target: Path | None, *, inputs: Iterable[Path | None], option: str = "--json") -> None:
+    """Raise ``UsageError`` before any work for a JSON file that cannot be written or would replace an input."""
+    if target is None or target == STDOUT:
+        return
+    if target.suffix.lower() != ".json" or target.name.endswith(".parity.json"):
+        raise UsageError(f"{option} needs a file of its own", found=target, expected="a name that ends in .json, or - for stdout")
+    if target.is_dir() or not os.access(target.resolve().parent, os.W_OK):
+        raise UsageError(f"{option} cannot be written", found=target, expected="a file in a folder that exists and may be written to")
+    for path in inputs:
+        if path is not None and target.exists() and path.exists() and target.samefile(path):
+            raise UsageError(f"{option} would overwrite an input", found=target, next_step=ANOTHER)
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made where it is missing."""
+    with said_as_usage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_text(text: str, target: Path) -> None:
+    r"""Write text to a file, whole or not at all, or to stdout; what UTF-8 cannot hold becomes ``\udc80``, which JSON reads back."""
+    if target == STDOUT:
+        sys.stdout.write(text)
+        return
+    place = target.resolve()  # through a link, to what it names
+    with said_as_usage(target):
+        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".parity-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(place)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def said_as_usage(target: Path) -> Iterator[None]:
+    """A folder or disk that does not take what is written is the caller's to change."""
+    try:
+        yield
+    except OSError as failure:
+        raise UsageError("cannot be written", file=target, found=failure.strerror, next_step=ANOTHER) from None

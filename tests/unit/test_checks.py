@@ -1,0 +1,132 @@
+"""Every check is seen green and red, and a red one says where to look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles.samples import Row, dataset, found, metrics, truth
+
+from parity.checks import Compared, accuracy_checks, class_name, compare_metrics, describe, evidence, extreme, parity_checks, shown
+from parity.comparison import Rounding, compare_image
+from parity.detections import Detections
+from parity.limits import FLOAT32
+from parity.spec import Suppress
+from parity.verdict import Check, Status, Verdict, conclude
+
+A: Row = (10, 10, 50, 50, 0.9, 0)
+B: Row = (100, 100, 160, 160, 0.6, 1)
+NAMES = ("cat", "dog\x1b[31m")
+ALL = ("images", "finite", "evidence", "missed", "ghosts", "class_flips", "shifted", "rescored")
+
+
+def compared(*pairs: tuple[Detections, Detections], absent: bool = False) -> Compared:
+    """One comparison for each pair, on images with hostile names."""
+    options: dict[str, Any] = {"thresholds": Suppress(), "gain": 1.0, "rounding": Rounding(), "absent": absent}
+    comparisons = [compare_image(first, second, FLOAT32, **options) for first, second in pairs]
+    images = dataset([truth()] * len(pairs), ((0, "cat"),), names=[f"im\u202eage{n}.jpg" for n in range(len(pairs))]).images if pairs else ()
+    return Compared("yolov8n-onnx-640", NAMES, images, comparisons, FLOAT32, Rounding())
+
+
+def checks_of(*pairs: tuple[Detections, Detections], absent: bool = False) -> dict[str, Check]:
+    """The parity checks by name."""
+    return {check.name: check for check in parity_checks(compared(*pairs, absent=absent))}
+
+
+def with_nan(detections: Detections) -> Detections:
+    """The same with one output that was NaN."""
+    return replace(detections, non_finite=1)
+
+
+def test_equal_sides_pass_every_check() -> None:
+    checks = checks_of((found(A, B), found(A, B)))
+    assert tuple(checks) == ALL
+    assert {check.status for check in checks.values()} == {Status.PASS}
+    assert {check.config for check in checks.values()} == {"yolov8n-onnx-640"}
+    assert conclude(checks.values()) is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "candidate", "detail"),
+    [
+        ("finite", found(A), with_nan(found(A)), "1 outputs are NaN or infinite"),
+        ("missed", found(A, B), found(A), r"dog\x1b[31m 0.600000 at (100.0, 100.0, 160.0, 160.0)"),
+        ("ghosts", found(A), found(A, B), r"dog\x1b[31m 0.600000"),
+        ("class_flips", found(A, B), found((*A[:5], 1), B), r"cat 0.900000 at (10.0, 10.0, 50.0, 50.0) became dog\x1b[31m"),
+        ("shifted", found(A), found((10.5, *A[1:])), "1 of 1 beyond; 0.5 network px would have passed"),
+        ("rescored", found(A), found((*A[:4], 0.8, 0)), "became 0.800000"),
+    ],
+)
+def test_each_difference_fails_its_own_check_and_names_image_and_class(
+    name: str, reference: Detections, candidate: Detections, detail: str
+) -> None:
+    checks = checks_of((reference, candidate))
+    assert [each for each, check in checks.items() if check.status is Status.FAIL] == [name]
+    assert detail in checks[name].detail
+    assert r"im\u202eage0.jpg" in checks[name].detail
+    assert checks[name].detail.isprintable()
+
+
+def test_an_absent_image_fails() -> None:
+    check = checks_of((found(A), Detections.none()), absent=True)["images"]
+    assert (check.status, check.measured) == (Status.FAIL, 1)
+    assert "not on record, and the reference has 1 detections there" in check.detail
+
+
+def test_agreement_on_nothing_is_inconclusive() -> None:
+    checks = checks_of((Detections.none(), Detections.none()))
+    assert checks["evidence"].status is Status.INCONCLUSIVE
+    assert "a lower --conf" in checks["evidence"].detail
+    assert {checks[name].status for name in ("shifted", "rescored")} == {Status.INCONCLUSIVE}
+    assert conclude(checks.values()) is Verdict.INCONCLUSIVE
+
+
+def test_no_images_are_no_evidence() -> None:
+    assert evidence(compared()).status is Status.INCONCLUSIVE
+    assert conclude(checks_of().values()) is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("values", "status"), [([0.01], Status.PASS), ([0.0, 0.011], Status.FAIL), ([0.0, np.nan], Status.FAIL), ([np.inf], Status.FAIL)])
+def test_the_largest_value_is_held_against_the_limit_and_nan_fails(values: list[float], status: Status) -> None:
+    assert extreme("shifted", compared(), np.array(values), FLOAT32.box, detail="").status is status
+
+
+def test_only_the_first_few_examples_are_shown() -> None:
+    detail = checks_of(*[(found(A, B), found(A))] * 9)["missed"].detail
+    assert detail.count("dog") == 3
+    assert detail.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "status"),
+    [(0.5, Status.PASS), (0.501, Status.PASS), (0.499, Status.PASS), (0.4985, Status.FAIL), (0.59, Status.FAIL), (None, Status.INCONCLUSIVE)],
+)
+def test_ap_is_held_against_the_references_either_way(candidate: float | None, status: Status) -> None:
+    (check,) = accuracy_checks("c", compare_metrics(metrics(0.5), metrics(0.5, AP=candidate)), FLOAT32, detail="above 0.001")
+    assert (check.name, check.status) == ("ap_reference", status)
+    assert "above 0.001" in check.detail
+
+
+def test_without_labels_ap_is_not_checked_and_that_is_no_pass() -> None:
+    (check,) = accuracy_checks("c", None, FLOAT32, detail="no labels")
+    assert (check.status, check.detail) == (Status.NOT_CHECKED, "no labels")
+    assert conclude([check]) is Verdict.INCONCLUSIVE
+
+
+def test_a_delta_is_candidate_minus_reference_where_both_are_defined() -> None:
+    comparison = compare_metrics(metrics(0.5, APs=None), metrics(0.25, APl=None))
+    assert comparison.delta["AP"].value == -0.25
+    assert (comparison.delta["APs"].value, comparison.delta["APl"].value) == (None, None)
+    assert comparison.delta["AP"].ci95 is None
+
+
+@pytest.mark.parametrize(("index", "name"), [(0, "cat"), (1, r"dog\x1b[31m"), (2, "class 2"), (-1, "class -1")])
+def test_a_class_has_its_name_or_its_index(index: int, name: str) -> None:
+    assert class_name(index, NAMES) == name
+
+
+def test_words_for_people() -> None:
+    assert describe(found(A), 0, NAMES) == "cat 0.900000 at (10.0, 10.0, 50.0, 50.0)"
+    assert (shown(None), shown(0.12345)) == ("undefined", "0.1235")

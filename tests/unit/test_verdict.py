@@ -1,0 +1,111 @@
+"""Only evidence passes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles.samples import metrics, some_environment
+
+from parity.comparison import count
+from parity.limits import Limit
+from parity.verdict import (
+    CandidateId,
+    Check,
+    ConfigResult,
+    DatasetId,
+    Delta,
+    Diagnosis,
+    MetricComparison,
+    ReferenceId,
+    Result,
+    Status,
+    Verdict,
+    conclude,
+    judge,
+)
+from parity.wire import from_json, to_json
+
+LIMIT = Limit(0.01, "px", "measured")
+
+
+def check(status: Status) -> Check:
+    """A check of this status."""
+    return Check("name", "config", status, 0.0, 0.0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("measured", "status", "recorded"),
+    [
+        (0.0, Status.PASS, 0.0),
+        (0.01, Status.PASS, 0.01),
+        (0.0100001, Status.FAIL, 0.0100001),
+        (math.nan, Status.FAIL, None),
+        (math.inf, Status.FAIL, None),
+        (None, Status.INCONCLUSIVE, None),
+    ],
+)
+def test_a_measurement_is_held_against_its_limit(measured: float | None, status: Status, recorded: float | None) -> None:
+    judged = judge("shifted", "c", measured, LIMIT)
+    assert (judged.status, judged.measured, judged.limit, judged.origin) == (status, recorded, 0.01, "measured")
+
+
+def test_a_detail_is_kept_and_nothing_to_measure_is_said() -> None:
+    assert judge("shifted", "c", 1, LIMIT, detail="here").detail == "here"
+    assert judge("shifted", "c", None, LIMIT).detail == "nothing to measure"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdict"),
+    [
+        ([], Verdict.INCONCLUSIVE),
+        (["pass"], Verdict.PASS),
+        (["fail"], Verdict.FAIL),
+        (["inconclusive"], Verdict.INCONCLUSIVE),
+        (["waived"], Verdict.INCONCLUSIVE),
+        (["not_checked"], Verdict.INCONCLUSIVE),
+        (["pass", "waived"], Verdict.PASS),
+        (["pass", "not_checked"], Verdict.PASS),
+        (["pass", "inconclusive"], Verdict.INCONCLUSIVE),
+        (["pass", "fail"], Verdict.FAIL),
+        (["inconclusive", "fail"], Verdict.FAIL),
+    ],
+)
+def test_what_checks_say_together(statuses: list[str], verdict: Verdict) -> None:
+    assert conclude([check(Status(status)) for status in statuses]) is verdict
+
+
+@given(st.lists(st.sampled_from(Status)))
+def test_a_pass_has_a_passed_check_and_neither_a_failed_nor_an_open_one(statuses: list[Status]) -> None:
+    verdict = conclude(map(check, statuses))
+    expected = Status.PASS in statuses and not {Status.FAIL, Status.INCONCLUSIVE} & set(statuses)
+    assert (verdict is Verdict.PASS) is expected
+
+
+def test_the_order_of_checks_does_not_matter() -> None:
+    statuses = [Status.PASS, Status.FAIL, Status.INCONCLUSIVE]
+    assert conclude(map(check, statuses)) is conclude(map(check, reversed(statuses)))
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("inconclusive", 12)])
+def test_exit_codes(verdict: str, code: int) -> None:
+    assert Verdict(verdict).exit_code == code
+
+
+def test_a_result_survives_json() -> None:
+    comparison = MetricComparison(metrics(0.5), metrics(None), {"AP": Delta(None, None), "AP50": Delta(0.1, (0.0, 0.2))})
+    config = ConfigResult("id", "onnx", (640, 640), CandidateId("model", "a.onnx", None), 0.25, None, count([]), comparison, None)
+    diagnosis = Diagnosis("id", "stretch", "preprocess", {"gain": 1.5, "fit": "stretch"}, 0.9, "confirmed", "reproduce", "m", "f")
+    result = Result(
+        verdict=Verdict.FAIL,
+        reference=ReferenceId("a.pt", "0" * 64, "ultralytics"),
+        dataset=DatasetId("d", 1, "0" * 64),
+        configs=(config, replace(config, id="other", imgsz=None)),
+        checks=(check(Status.FAIL), judge("ap", "id", math.nan, LIMIT)),
+        diagnosis=(diagnosis,),
+        environment=some_environment(),
+    )
+    assert from_json(Result, to_json(result), source="result.json") == result
