@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -15,6 +16,7 @@ from parity.spec import STRICT
 from parity.wire import from_plain, read_json, sha256_of, to_json, to_plain
 
 SCHEMA = 1
+LONGEST_SLUG = 60
 UPDATE = "review the change, then run `pytest -m parity --parity-update-baselines`"
 
 
@@ -59,8 +61,9 @@ def baseline_path(folder: Path, *, model: str, dataset: str, backend: str, imgsz
 
 
 def slug(name: str) -> str:
-    """A name with nothing in it that a file system, a shell or a report could take amiss."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("._") or "unnamed"
+    """A name with nothing in it that a file system, a shell or a report could take amiss; what was lost is told apart by a digest."""
+    plain = re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("._")[:LONGEST_SLUG]
+    return plain if plain and plain == name else f"{plain or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:6]}"
 
 
 def load_baseline(path: Path) -> Baseline | None:

@@ -202,13 +202,22 @@ def open_callable(name: str, dataset: Dataset, *, confidence: float | None = Non
     detect = import_callable(name)
     rows = [np.empty((0, 7))]
     for image in dataset.images:
-        found = rows_of_callable(detect(image.path), name, image.path)
+        found = rows_of_callable(call(detect, name, image.path), name, image.path)
         corner_size = np.concatenate([found[:, :2], found[:, 2:4] - found[:, :2]], axis=1)
         rows.append(np.column_stack([np.full(len(found), image.id), found[:, 5], corner_size, found[:, 4]]))
     table = np.concatenate(rows)
     detector = recorded(CandidateId("callable", name, None), table, confidence=confidence)
     seen = {image.id: Detections.none() for image in dataset.images}
     return replace(detector, recorded={**seen, **detector.recorded}, rounding=UNROUNDED)
+
+
+def call(detect: Callable[[Path], Any], name: str, image: Path) -> Any:
+    """Run somebody's function on an image; whatever it raises becomes ``BadInput`` with the image's name."""
+    try:
+        return detect(image)
+    except Exception as failure:
+        step = "run it on this image by itself"
+        raise BadInput(f"{name} failed", file=image, found=f"{type(failure).__name__}: {failure}", next_step=step) from failure
 
 
 def rows_of_callable(answer: Any, name: str, image: Path) -> NDArray[np.float64]:

@@ -43,12 +43,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         code = app(words, prog_name="parity", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort, SystemExit):  # the last: whoever read our output has gone
-        return INTERRUPTED
+        code = TYPER_INTERRUPTED
     except Exception as failure:  # noqa: BLE001 - the last place where anything can be said about it
         if len(words) < len(given):
             traceback.print_exc()
         return explain(failure)
-    return INTERRUPTED if code == TYPER_INTERRUPTED else int(code or 0)
+    if code == TYPER_INTERRUPTED:
+        sys.stderr.write("interrupted: there is no verdict\n")
+        return INTERRUPTED
+    return int(code or 0)
 
 
 def explain(failure: Exception) -> int:

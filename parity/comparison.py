@@ -77,7 +77,11 @@ def compare_image(
     rounding: Rounding,
     absent: bool,
 ) -> ImageComparison:
-    """Match one image's detections and hold them against the limits; ``gain`` is network pixels for one image pixel."""
+    """Match one image's detections and hold them against the limits.
+
+    ``gain`` is network pixels for one image pixel. ``absent`` says that one side has nothing on record for the image, which is a
+    missing image only where the other side has something to show: a list of results has no row for an image without detections.
+    """
     matches = match(reference, candidate)
     # a corner of a COCO box is x + width, two rounded numbers of half a step each
     drift = np.clip(matches.drift_px - rounding.box_px, 0, None) * gain
@@ -93,7 +97,7 @@ def compare_image(
         missed=matches.missed[~missed_edge],
         ghosts=matches.ghosts[~ghost_edge],
         edges=int(missed_edge.sum() + ghost_edge.sum()),
-        absent=absent,
+        absent=absent and bool((~missed_edge).sum() + (~ghost_edge).sum()),
         non_finite=reference.non_finite + candidate.non_finite,
     )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
+from types import ModuleType
 
 from parity.environment import Environment, environment, installed
+from parity.errors import BackendUnavailable
 from parity.spec import STRICT
 
 DOCTOR_SCHEMA = 1
@@ -55,7 +58,7 @@ PACKAGES = (
     Package("torch", "torch", "2.10", CHECKPOINTS, required=False),
     Package("torchvision", "torchvision", "", CHECKPOINTS, required=False),
     Package("ultralytics", "ultralytics", "8.4", CHECKPOINTS, required=False),
-    Package("onnxslim", "onnxslim", "0.1.70", "checkpoints cannot be converted to ONNX", required=False),
+    Package("onnxslim", "onnxslim", "0.1.82", "checkpoints cannot be converted to ONNX", required=False),
 )
 
 
@@ -100,15 +103,22 @@ def find(package: Package) -> Finding:
     """One package: is it there, new enough, and does it import? A module may come from another distribution (opencv-python-headless)."""
     version, problem = installed(package.name), ""
     try:
-        module = import_module(package.module)
+        module = import_package(package)
         version = version or getattr(module, "__version__", None)
         state = State.OK if at_least(version, package.least) else State.TOO_OLD
-    except ImportError as failure:
-        state, problem = (State.BROKEN, f"{failure}; ") if version else (State.MISSING, "")
     except Exception as failure:  # noqa: BLE001 - a broken native library raises whatever it likes
-        state, problem = State.BROKEN, f"{type(failure).__name__}: {failure}; "
+        absent = version is None and isinstance(failure, ImportError | BackendUnavailable)
+        state = State.MISSING if absent else State.BROKEN
+        problem = "" if absent else f"{type(failure).__name__}: {str(failure).partition(chr(10))[0]}; "
     meaning = "" if state is State.OK else f"{problem}{package.without}: {remedy(package)}"
     return Finding(package.name, state, package.required, version, package.least, meaning)
+
+
+def import_package(package: Package) -> ModuleType:
+    """The package's module; Ultralytics only by the door that keeps it from installing packages and asking the network."""
+    if package.module == "ultralytics":
+        import_module("parity.models.ultralytics").require_ultralytics()
+    return import_module(package.module)
 
 
 def remedy(package: Package) -> str:
@@ -129,12 +139,10 @@ def release(version: str) -> tuple[int, ...]:
 
 
 def threads() -> dict[str, str]:
-    """How many threads each runtime takes by itself."""
+    """How many threads each runtime that was imported takes by itself."""
     found = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set")}
     found |= {"onnxruntime": "one for each physical core"}
     for name, module, call in (("opencv", "cv2", "getNumThreads"), ("pytorch", "torch", "get_num_threads")):
-        try:
-            found[name] = str(getattr(import_module(module), call)())
-        except Exception:  # noqa: BLE001 - said already by the finding of the package
-            found[name] = "not available"
+        if module in sys.modules:
+            found[name] = str(getattr(sys.modules[module], call)())
     return found

@@ -88,9 +88,8 @@ def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppr
 
 
 def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observation], thresholds: Suppress) -> ImageComparison:
-    """One image of both sides; an image that is not on record is missing where the other side has something to show."""
+    """One image of both sides."""
     reference, candidate = pair
-    absent = (candidate.absent and len(reference.deployed) > 0) or (reference.absent and len(candidate.deployed) > 0)
     return compare_image(
         reference.deployed,
         candidate.deployed,
@@ -98,7 +97,7 @@ def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observat
         thresholds=thresholds,
         gain=reference.gain or candidate.gain or 1.0,
         rounding=together(contest.reference.rounding, contest.candidate.rounding),
-        absent=absent,
+        absent=reference.absent or candidate.absent,
     )
 
 

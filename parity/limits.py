@@ -39,3 +39,16 @@ MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the sa
 MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
 MAX_ROUNDING_SCORE = 0.001
 EVALUATION_CONFIDENCE = 0.001  # AP is taken down to this score, as `yolo val` does
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """The largest differences of two raw outputs, in network pixels and score."""
+
+    box_px: float
+    score: float
+
+
+# ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
+# scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
+SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)

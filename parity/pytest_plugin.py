@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parity.errors import ParityError
+from parity.options import parse_sizes, split
+from parity.request import Size
+
 if TYPE_CHECKING:
     from parity.verdict import Result
 
@@ -54,7 +58,7 @@ class ParitySettings:
 
     checkpoints: tuple[Path, ...]
     backends: tuple[str, ...]
-    sizes: tuple[str, ...]
+    sizes: tuple[Size, ...]
     data: Path | None
     baselines: Path | None
     trusted: frozenset[str]
@@ -63,10 +67,14 @@ class ParitySettings:
 
 def settings(config: pytest.Config) -> ParitySettings:
     """Read the options; paths on the command line are relative to where pytest was started, those in an ini file to that file."""
+    try:
+        sizes = parse_sizes(given(config, "imgsz"))
+    except ParityError as error:
+        raise pytest.UsageError(f"--parity-imgsz: {error}") from None
     return ParitySettings(
-        checkpoints=tuple(path for pattern in listed(config, "checkpoint") for path in matching(config, pattern)),
-        backends=tuple(listed(config, "backend")),
-        sizes=tuple(listed(config, "imgsz")),
+        checkpoints=tuple(path for pattern in split(given(config, "checkpoint")) for path in matching(config, pattern)),
+        backends=split(given(config, "backend")),
+        sizes=sizes,
         data=option_path(config, "data"),
         baselines=option_path(config, "baselines"),
         trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
@@ -74,10 +82,10 @@ def settings(config: pytest.Config) -> ParitySettings:
     )
 
 
-def listed(config: pytest.Config, name: str) -> list[str]:
-    """A list option: repeated, comma-separated, or both."""
-    values = config.getoption(f"--parity-{name}") or config.getini(f"parity_{name}")
-    return [part.strip() for value in values for part in str(value).split(",") if part.strip()]
+def given(config: pytest.Config, name: str) -> list[str]:
+    """A list option as it was written, on the command line or else in the ini file."""
+    values: list[str] = config.getoption(f"--parity-{name}") or config.getini(f"parity_{name}")
+    return values
 
 
 def base(config: pytest.Config, name: str) -> Path:

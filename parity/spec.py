@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 SCHEMA = 1
+LARGEST_SIDE = 16_384  # px
+LARGEST_PIXEL = 255
 STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # read by parity.wire
 
 
@@ -131,6 +133,13 @@ class Preprocess:
     exif: ExifPolicy = ExifPolicy.APPLY
     __pydantic_config__ = STRICT
 
+    def __post_init__(self) -> None:
+        """Refuse what no image can be brought to."""
+        require(all(0 < side <= LARGEST_SIDE for side in self.size), f"sides of the size from 1 to {LARGEST_SIDE}")
+        require(self.stride > 0, "a stride above 0")
+        require(all(0 <= value <= LARGEST_PIXEL for value in self.pad_value), "pad values from 0 to 255")
+        require(self.divisor > 0 and all(value > 0 for value in self.std), "a divisor and a std above 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -162,6 +171,13 @@ class Suppress:
     graph_confidence: float = 0.0
     __pydantic_config__ = STRICT
 
+    def __post_init__(self) -> None:
+        """Refuse thresholds that are no shares, and counts that keep nothing."""
+        shares = (self.confidence, self.graph_confidence, 0.0 if self.iou is None else self.iou)
+        require(all(0 <= share <= 1 for share in shares), "confidence and IoU from 0 to 1")
+        require(self.iou is not None or self.method is Suppressor.IN_GRAPH, "an IoU threshold for NMS")
+        require(self.max_candidates > 0 and self.max_detections > 0, "max_candidates and max_detections above 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Restore:
@@ -185,3 +201,14 @@ class PipelineSpec:
     restore: Restore = field(default_factory=Restore)
     schema: int = SCHEMA
     __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        """Refuse a spec of another version, and one without classes."""
+        require(self.schema == SCHEMA, f"schema {SCHEMA}")
+        require(len(self.names) > 0, "at least one class name")
+
+
+def require(holds: bool, expected: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Raise ``ValueError`` saying what was expected, unless it holds."""
+    if not holds:
+        raise ValueError(f"expected {expected}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from parity.errors import BadInput, ParityError
 
 T = TypeVar("T")
+adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)  # the validator of a class, made once
 LARGEST_FILE = 1_000_000_000  # bytes of JSON that are read at all
 
 
@@ -83,9 +86,4 @@ def read_json(path: Path, *, allow_nan: bool = False) -> Any:
     if not content.strip():
         problem = "is empty" if size <= LARGEST_FILE else f"is larger than {LARGEST_FILE} bytes"
         raise BadInput(problem, file=path, expected="a JSON file", next_step="write or download it again")
-    return parse(content, source=path, allow_nan=allow_nan)
-
-
-def adapter(kind: Any) -> TypeAdapter[Any]:
-    """The validator of a class."""
-    return TypeAdapter(kind)
+    return parse(content, source=path, allow_nan=allow_nan, next_step="write or download it again")

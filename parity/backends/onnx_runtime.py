@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 writes a device id into the user's home as soon as it is imported
+
 import onnxruntime
 
 from parity.backends.artefact import read_artefact

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from parity.backends.base import open_session
 from parity.backends.pytorch import PyTorchSession
 from parity.errors import ConversionError
+from parity.limits import SAME_NETWORK, Tolerance
 from parity.spec import HeadLayout
 
 if TYPE_CHECKING:
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 SEED = 20240229
 PATCHES = 8  # coarse cells on each axis of the test image
 BOX = 4  # numbers of a box, which come first
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """The largest differences of raw outputs that still count as the same network."""
-
-    box_px: float
-    score: float
-
-
-# ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
-# scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
-SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
 
 
 def check_same_network(checkpoint: Checkpoint, file: Path, *, size: tuple[int, int], tolerance: Tolerance = SAME_NETWORK) -> None:

@@ -49,6 +49,7 @@ def require_ultralytics() -> None:
         atexit.register(shutil.rmtree, settings, ignore_errors=True)
         os.environ["YOLO_CONFIG_DIR"] = settings
     os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", ULTRALYTICS_SAFE_LOAD="1")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its exporter imports ONNX Runtime
     open_image = Image.open
     try:
         import ultralytics.nn.tasks  # noqa: F401, PLC0415 - the environment has to be set before

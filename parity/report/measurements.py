@@ -9,10 +9,9 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from parity.bench import Bench
-from parity.convert.check import SAME_NETWORK
 from parity.doctor import Checkup, State
 from parity.evaluation import ModelEvaluation, SizeEvaluation
-from parity.limits import MATCH_IOU
+from parity.limits import MATCH_IOU, SAME_NETWORK
 from parity.metrics import METRIC_NAMES
 from parity.report.terminal import safe, table, titled
 from parity.report.text import note_lines, number

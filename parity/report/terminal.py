@@ -44,9 +44,9 @@ def safe(untrusted: object, style: str = "") -> Text:
     return Text("".join(display(text[start : start + LONGEST]) for start in range(0, len(text), LONGEST)), style=style, overflow="fold")
 
 
-def table(*columns: str, left: int = 1) -> Table:
-    """An empty table that folds and never crops; the first ``left`` columns hold words, the others numbers."""
-    empty = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+def table(*columns: str, left: int = 1, gap: int = 2) -> Table:
+    """An empty table that folds and never crops; the first ``left`` columns hold words, the others numbers, ``gap`` cells apart."""
+    empty = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
     for place, column in enumerate(columns):
         empty.add_column(column, justify="left" if place < left else "right", overflow="fold", vertical="bottom")
     return empty

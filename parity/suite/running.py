@@ -16,7 +16,7 @@ from parity.errors import UsageError
 from parity.gate import run_gate
 from parity.judging import Outcome, judge_contest
 from parity.pytest_plugin import ParitySettings
-from parity.request import GateRequest, Size, parse_size
+from parity.request import GateRequest, Size
 from parity.verdict import Check, Result, Status
 
 
@@ -71,7 +71,7 @@ def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
         checkpoint,
         backends=settings.backends,
         data=settings.data,
-        sizes=tuple(parse_size(size) for size in settings.sizes),
+        sizes=settings.sizes,
         baselines=settings.baselines,
         trusted=settings.trusted,
         latency=False,
@@ -83,7 +83,7 @@ def configs(settings: ParitySettings, *, backends: Sequence[str]) -> list[Config
     names = [slug(checkpoint.stem) for checkpoint in settings.checkpoints]
     unique = [name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names, 1)]
     return [
-        Config(name, checkpoint, backend, parse_size(size))
+        Config(name, checkpoint, backend, size)
         for name, checkpoint in zip(unique, settings.checkpoints, strict=True)
         for size in settings.sizes
         for backend in backends

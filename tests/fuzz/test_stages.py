@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress as quietly
 
 import numpy as np
 import pytest
@@ -19,7 +20,20 @@ from parity.limits import MATCH_IOU
 from parity.match import match
 from parity.preprocess import plan
 from parity.restore import restore
-from parity.spec import Activation, BoxFormat, BoxUnits, Fit, Head, HeadLayout, PadPosition, PadRounding, Preprocess, Restore, Suppress, Suppressor
+from parity.spec import (
+    Activation,
+    BoxFormat,
+    BoxUnits,
+    Fit,
+    Head,
+    HeadLayout,
+    PadPosition,
+    PadRounding,
+    Preprocess,
+    Restore,
+    Suppress,
+    Suppressor,
+)
 from parity.suppress import suppress
 
 SIZE = (64, 96)
@@ -57,7 +71,9 @@ def fitting_outputs(draw: st.DrawFn, head: Head, classes: int) -> tuple[np.ndarr
 
 
 @given(st.data(), heads, st.integers(1, 3), settings_of_suppression)
-def test_no_output_of_a_network_breaks_the_stages_or_lets_nan_through(data: st.DataObject, head: Head, classes: int, settings: Suppress) -> None:
+def test_no_output_of_a_network_breaks_the_stages_or_lets_nan_through(
+    data: st.DataObject, head: Head, classes: int, settings: Suppress
+) -> None:
     outputs = data.draw(fitting_outputs(head, classes))
     geometry, _ = plan((50, 70), Preprocess(size=SIZE))
     candidates = decode(outputs, head, classes=classes, network_size=SIZE)
@@ -71,9 +87,8 @@ def test_no_output_of_a_network_breaks_the_stages_or_lets_nan_through(data: st.D
 @given(st.data(), heads, npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=7))
 def test_an_output_of_any_shape_is_read_or_refused(data: st.DataObject, head: Head, shape: tuple[int, ...]) -> None:
     outputs = tuple(data.draw(st.lists(npst.arrays(np.float32, shape, elements=any_float), min_size=1, max_size=3)))
-    with pytest.raises(BadInput, match=r"head layout|read after all"):
-        decode(outputs, head, classes=2, network_size=SIZE)
-        raise BadInput("read after all")
+    with quietly(BadInput):
+        assert np.isfinite(decode(outputs, head, classes=2, network_size=SIZE).boxes).all()
 
 
 def test_that_nan_would_be_noticed() -> None:

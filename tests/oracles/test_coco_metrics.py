@@ -58,7 +58,14 @@ def theirs(data: Dataset, detections: list[Detections], classes: ClassMap, *, ca
 def annotation(place: int, image: int, box: np.ndarray, category: int, area: float, crowd: bool) -> dict[str, object]:  # noqa: FBT001 - as stored
     """One annotation as COCO stores it, numbered from 1."""
     x1, y1, x2, y2 = box.tolist()
-    return {"id": place + 1, "image_id": image, "category_id": int(category), "bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(area), "iscrowd": int(crowd)}
+    return {
+        "id": place + 1,
+        "image_id": image,
+        "category_id": int(category),
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "area": float(area),
+        "iscrowd": int(crowd),
+    }
 
 
 def random_truth(rng: np.random.Generator) -> Truth:
@@ -130,7 +137,7 @@ def test_nothing_found_is_zero_as_in_pycocotools() -> None:
     data = dataset([truth((0, 0, 10, 10, 3)), truth()], CATEGORIES)
     ours = evaluate(data, [Detections.none(), Detections.none()], CLASSES).metrics()
     expected = theirs(data, [Detections.none(), Detections.none()], CLASSES)
-    assert list(astuple(ours)) == expected
+    assert expected == list(astuple(ours))
     assert (ours.AP, ours.APs, ours.APl) == (0, 0, None)
 
 
@@ -143,4 +150,4 @@ def test_a_data_set_without_objects_defines_no_number() -> None:
 def test_the_first_annotation_counts() -> None:
     data = dataset([truth((0, 0, 10, 10, 0))], ((0, "a"),))
     ours = evaluate(data, [found((0, 0, 10, 10, 0.9, 0))], same_classes(1)).metrics()
-    assert ours.AP == pytest.approx(1, abs=1e-9)
+    assert pytest.approx(1, abs=1e-9) == ours.AP

@@ -35,9 +35,15 @@ def picture(height: int, width: int, seed: int) -> np.ndarray:
 # Preprocess
 
 
-@given(images, st.tuples(network_sides, network_sides), st.sampled_from([Fit.LETTERBOX, Fit.RECT, Fit.STRETCH]), st.booleans(), st.booleans())
+@given(
+    images, st.tuples(network_sides, network_sides), st.sampled_from([Fit.LETTERBOX, Fit.RECT, Fit.STRETCH]), st.booleans(), st.booleans()
+)
 def test_preprocess_equals_letterbox_pixel_for_pixel(
-    image: tuple[int, int, int], size: tuple[int, int], fit: Fit, scale_up: bool, center: bool  # noqa: FBT001 - hypothesis draws them
+    image: tuple[int, int, int],
+    size: tuple[int, int],
+    fit: Fit,
+    scale_up: bool,  # noqa: FBT001 - hypothesis draws it
+    center: bool,  # noqa: FBT001
 ) -> None:
     pixels = picture(*image)
     position = PadPosition.CENTER if center else PadPosition.TOP_LEFT

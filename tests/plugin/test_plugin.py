@@ -46,7 +46,7 @@ def test_lists_may_be_repeated_or_separated_by_commas(pytester: pytest.Pytester,
 
     config = pytester.parseconfig(*arguments)
 
-    assert settings(config).sizes == ("320", "640")
+    assert settings(config).sizes == ((320, 320), (640, 640))
 
 
 def test_ini_paths_are_relative_to_the_ini_file_and_the_command_line_wins(pytester: pytest.Pytester) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ def data(**others: Any) -> Dataset:
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A good result with some values changed; a ``None`` name is left out."""
-    return {key: value for key, value in ({"image_id": 1, "category_id": 1, "bbox": BOX, "score": 0.87654} | changes).items() if value != "left out"}
+    """A good result with some values changed or left out."""
+    values = {"image_id": 1, "category_id": 1, "bbox": BOX, "score": 0.87654} | changes
+    return {key: value for key, value in values.items() if value != "left out"}
 
 
 def written(folder: Path, rows: Any) -> Path:
@@ -256,8 +258,6 @@ def test_an_image_without_rows_is_absent_not_empty(tmp_path: Path) -> None:
     ],
 )
 def test_a_model_shows_what_its_graph_lets_out(settings: Suppress, shows: Cut) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
     pipeline = Pipeline(replace(spec(), suppress=settings), FakeSession([]))
     assert ModelDetector(CandidateId("model", "a.onnx", None), pipeline).shows == shows
 
@@ -306,7 +306,15 @@ def test_a_callables_nan_is_counted(detect: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["return np.zeros((2, 5))", "return np.zeros(6)", "return np.zeros((1, 2, 6))", "return None", "return [[1], [1, 2]]", "return 'text'", "return {}"],
+    [
+        "return np.zeros((2, 5))",
+        "return np.zeros(6)",
+        "return np.zeros((1, 2, 6))",
+        "return None",
+        "return [[1], [1, 2]]",
+        "return 'text'",
+        "return {}",
+    ],
 )
 def test_a_callable_that_gives_something_else_is_refused(body: str, detect: Any) -> None:
     with pytest.raises(BadInput, match="gave something else than detections"):

@@ -71,7 +71,9 @@ BETTER: Row = (0, 0, 100, 100, 0.9, 0)
         ((0, 0, 100, 70.05, 0.5, 0), Suppress(iou=None), {"missed": 1}),
     ],
 )
-def test_an_overlap_near_the_threshold_is_an_edge_only_under_a_better_box(second: Row, thresholds: Suppress, expected: dict[str, int]) -> None:
+def test_an_overlap_near_the_threshold_is_an_edge_only_under_a_better_box(
+    second: Row, thresholds: Suppress, expected: dict[str, int]
+) -> None:
     there = compared(found(BETTER, second), found(BETTER), thresholds=thresholds)
     back = compared(found(BETTER), found(BETTER, second), thresholds=thresholds)
     assert kinds(there) == expected
@@ -111,8 +113,18 @@ def test_outputs_that_are_no_numbers_never_agree(side: int) -> None:
     assert not compared(*sides).agrees
 
 
-def test_an_absent_image_never_agrees() -> None:
-    assert not compared(Detections.none(), Detections.none(), absent=True).agrees
+@pytest.mark.parametrize(
+    ("shown", "agrees"),
+    [
+        ([A], False),
+        ([], True),  # a list of results has no row for an image without detections
+        ([(*B[:4], 0.25005, 1)], True),  # nor for one whose only detection lies at the threshold
+    ],
+)
+@pytest.mark.parametrize("sides", [slice(None), slice(None, None, -1)])
+def test_an_absent_image_disagrees_where_the_other_side_shows_something(shown: list[Row], agrees: bool, sides: slice) -> None:  # noqa: FBT001
+    comparison = compared(*(found(*shown), Detections.none())[sides], absent=True)
+    assert (comparison.agrees, comparison.absent) == (agrees, not agrees)
 
 
 def test_the_counts_are_the_sums() -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from parity import errors
-from parity.errors import BackendUnavailable, BadInput, BaselineError, ConversionError, ParityError, ResourceLimit, UntrustedInput, UsageError
+from parity.errors import (
+    BackendUnavailable,
+    BadInput,
+    BaselineError,
+    ConversionError,
+    ParityError,
+    ResourceLimit,
+    UntrustedInput,
+    UsageError,
+)
 
 CODES = {
     ParityError: 3,

@@ -1,4 +1,4 @@
-"""What surrounds COCO's numbers: classes by name, precision and recall, and what is undefined; the numbers are held in ``tests/oracles``."""
+"""What surrounds COCO's numbers: classes by name, precision and recall, what is undefined. The numbers: ``tests/oracles``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ CLASSES = same_classes(3)
 
 
 def test_the_twelve_numbers_have_cocos_names() -> None:
-    assert METRIC_NAMES == ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+    names = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+    assert names == METRIC_NAMES
 
 
 def test_classes_are_mapped_by_name() -> None:
@@ -42,7 +43,7 @@ def test_nan_boxes_are_counted_before_they_reach_coco() -> None:
     detections = Detections.best_first([[0, 0, 10, 10], [np.nan, 0, 1, 1]], [0.9, 0.95], [0, 0])
     evaluation = evaluate(dataset([truth((0, 0, 10, 10, 0))], CATEGORIES), [detections], CLASSES)
     assert detections.non_finite == 1
-    assert evaluation.metrics().AP == pytest.approx(1)
+    assert pytest.approx(1) == evaluation.metrics().AP
 
 
 def test_detections_of_classes_that_the_data_has_not_do_not_count() -> None:
@@ -81,8 +82,8 @@ def test_precision_and_recall_count_each_object_once(deployed: list[Row], precis
     ("inside", "precision"),
     [
         ((10, 10, 30, 30, 0.9, 0), None),  # within the region of its class: ignored
-        ((90, 90, 109, 109, 0.9, 0), None),  # over half of it
-        ((90, 90, 120, 120, 0.9, 0), 0.0),  # less than half of it
+        ((90, 10, 109, 30, 0.9, 0), None),  # over half of it
+        ((90, 10, 120, 30, 0.9, 0), 0.0),  # less than half of it
         ((10, 10, 30, 30, 0.9, 1), 0.0),  # of another class
     ],
 )

@@ -35,23 +35,25 @@ from parity.spec import (
 from parity.wire import from_json, from_plain, sha256_of, to_json, to_plain
 
 number = st.floats(allow_nan=False, allow_infinity=False)
-three = st.tuples(number, number, number)
+positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+share = st.floats(0, 1)
+side, level = st.integers(1, 16_384), st.integers(0, 255)
 specs = st.builds(
     PipelineSpec,
-    names=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=10), max_size=4).map(tuple),
+    names=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=10), min_size=1, max_size=4).map(tuple),
     preprocess=st.builds(
         Preprocess,
-        size=st.tuples(st.integers(), st.integers()),
+        size=st.tuples(side, side),
         fit=st.sampled_from(Fit),
-        stride=st.integers(),
-        pad_value=st.tuples(st.integers(), st.integers(), st.integers()),
+        stride=st.integers(1),
+        pad_value=st.tuples(level, level, level),
         pad_position=st.sampled_from(PadPosition),
         interpolation=st.sampled_from(Interpolation),
         scale_up=st.booleans(),
         channel_order=st.sampled_from(ChannelOrder),
-        divisor=number,
-        mean=three,
-        std=three,
+        divisor=positive,
+        mean=st.tuples(number, number, number),
+        std=st.tuples(positive, positive, positive),
         layout=st.sampled_from(TensorLayout),
         exif=st.sampled_from(ExifPolicy),
     ),
@@ -66,13 +68,13 @@ specs = st.builds(
     suppress=st.builds(
         Suppress,
         method=st.sampled_from(Suppressor),
-        confidence=number,
-        iou=st.none() | number,
+        confidence=share,
+        iou=share,
         class_agnostic=st.booleans(),
         multi_label=st.booleans(),
-        max_candidates=st.integers(),
-        max_detections=st.integers(),
-        graph_confidence=number,
+        max_candidates=st.integers(1),
+        max_detections=st.integers(1),
+        graph_confidence=share,
     ),
     restore=st.builds(
         Restore,
@@ -177,3 +179,36 @@ def test_names_are_required() -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     assert read({"names": ["a"]}) == PipelineSpec(("a",))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("preprocess", "size", [0, 640]),
+        ("preprocess", "size", [640, 100_000]),
+        ("preprocess", "stride", 0),
+        ("preprocess", "pad_value", [0, 0, 256]),
+        ("preprocess", "divisor", 0.0),
+        ("preprocess", "std", [1.0, 0.0, 1.0]),
+        ("suppress", "confidence", 1.5),
+        ("suppress", "iou", -0.1),
+        ("suppress", "iou", None),
+        ("suppress", "max_detections", 0),
+    ],
+)
+def test_a_value_that_no_pipeline_can_have_is_refused_with_its_place(part: str, key: str, value: Any) -> None:
+    with pytest.raises(BadInput, match=rf"{part}.*expected"):
+        read(changed(part, key, value))
+
+
+def test_a_spec_of_another_version_or_without_classes_is_refused() -> None:
+    with pytest.raises(BadInput, match="expected schema 1"):
+        read(to_plain(spec("a")) | {"schema": 2})
+    with pytest.raises(BadInput, match="expected at least one class name"):
+        read(to_plain(spec("a")) | {"names": []})
+
+
+def test_the_graph_may_keep_its_iou_threshold_to_itself() -> None:
+    plain = changed("suppress", "method", "in_graph")
+    plain["suppress"]["iou"] = None
+    assert read(plain).suppress.iou is None

@@ -1,0 +1,241 @@
+"""The command line without the runtimes: how options are read, and which exit code each end has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from oracles.results import result
+
+from parity import cli
+from parity.errors import (
+    BackendUnavailable,
+    BadInput,
+    BaselineError,
+    ConversionError,
+    ParityError,
+    ResourceLimit,
+    UntrustedInput,
+    UsageError,
+)
+from parity.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parity.request import GateRequest
+    from parity.verdict import Result
+
+COMMANDS = ("convert", "gate", "compare", "eval", "bench", "doctor")
+GATE = ("gate", "--reference", "m.pt", "--data", "d.yaml", "--backend", "onnx")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[GateRequest]:
+    """The requests that reach the gate, which answers each with a pass."""
+    requests: list[GateRequest] = []
+
+    def run_gate(request: GateRequest, *, track: object) -> Result:
+        del track
+        requests.append(request)
+        return result()
+
+    monkeypatch.setattr("parity.gate.run_gate", run_gate)
+    return requests
+
+
+@pytest.fixture
+def gate_ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Make the gate return a result or raise."""
+
+    def end(with_what: Any) -> None:
+        def run_gate(request: GateRequest, *, track: object) -> Any:
+            del request, track
+            if isinstance(with_what, BaseException):
+                raise with_what
+            return with_what
+
+        monkeypatch.setattr("parity.gate.run_gate", run_gate)
+
+    return end
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.INCONCLUSIVE, 12)])
+def test_the_verdict_is_the_exit_code(gate_ends: Callable[[Any], None], verdict: Verdict, code: int) -> None:
+    gate_ends(replace(result(), verdict=verdict))
+    assert cli.main([*GATE]) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        *((UsageError, 4), (BadInput, 10), (UntrustedInput, 11), (ResourceLimit, 13), (BaselineError, 14)),
+        *((ConversionError, 15), (BackendUnavailable, 15), (ParityError, 3)),
+    ],
+)
+def test_every_error_has_its_exit_code_and_no_traceback(
+    gate_ends: Callable[[Any], None], capsys: pytest.CaptureFixture[str], error: type[ParityError], code: int
+) -> None:
+    gate_ends(error("what went wrong", next_step="what helps"))
+    assert cli.main([*GATE]) == code
+    assert capsys.readouterr() == ("", "error: what went wrong\n  next: what helps\n")
+
+
+def test_interruption_has_its_own_exit_code_and_says_so(gate_ends: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
+    gate_ends(KeyboardInterrupt())
+    assert cli.main([*GATE]) == cli.INTERRUPTED
+    assert capsys.readouterr() == ("", "interrupted: there is no verdict\n")
+
+
+def test_a_reader_that_has_gone_is_neither_pass_nor_fail(gate_ends: Callable[[Any], None]) -> None:
+    gate_ends(SystemExit(1))
+    assert cli.main([*GATE]) == cli.INTERRUPTED
+
+
+def test_an_unexpected_error_is_one_line(gate_ends: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
+    gate_ends(ZeroDivisionError("a\x1b[31m\nb"))
+    assert cli.main([*GATE]) == cli.INTERNAL_ERROR
+    assert capsys.readouterr().err == (
+        "internal error: ZeroDivisionError: a\\x1b[31m\\nb; please report it; --debug shows the traceback\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [("--debug", *GATE), (*GATE, "--debug")])
+def test_debug_shows_the_traceback_wherever_it_stands(
+    gate_ends: Callable[[Any], None], capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    gate_ends(BadInput("what went wrong"))
+    assert cli.main([*arguments]) == BadInput.exit_code
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Missing command"),
+        (("judge",), "No such command 'judge'"),
+        (("gate", "--nope"), "--nope"),
+        (("gate", "--data", "d.yaml"), "--reference"),
+        (("gate", "--reference", "m.pt"), "--data"),
+        ((*GATE, "--limit", "0"), "--limit"),
+        ((*GATE, "--threads", "none"), "--threads"),
+        ((*GATE, "--conf", "1.5"), "--conf is out of range; found 1.5; expected a number from 0 to 1"),
+        ((*GATE, "--conf", "nan"), "--conf is out of range"),
+        ((*GATE, "--iou", "-0.1"), "--iou is out of range"),
+        ((*GATE, "--candidate-conf", "inf"), "--candidate-conf is out of range"),
+        ((*GATE, "--imgsz", "600"), "found 600; expected multiples of 32"),
+        ((*GATE, "--imgsz", "640,"), "an empty value in a list"),
+        ((*GATE, "--json", "report.txt"), "expected a name that ends in .json"),
+        (("convert", "m.pt"), "expected --to onnx,torchscript or --print-spec"),
+        (("convert", "m.pt", "--to", "onnx", "--dynamic", "--imgsz", "640,320"), "--dynamic goes with one size"),
+        (("convert", "m.pt", "--print-spec", "--imgsz", "640,320"), "--print-spec goes with one size"),
+        (("convert", "m.pt", "--to", "paper"), "unknown conversion target; found paper"),
+        (("eval",), "MODEL"),
+    ],
+)
+def test_wrong_options_are_usage_errors_that_say_which(
+    asked: list[GateRequest], capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    assert cli.main([*arguments]) == UsageError.exit_code
+    assert says in capsys.readouterr().err
+    assert asked == []
+
+
+def test_missing_files_are_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "no\nsuch.yaml"
+    assert cli.main(["gate", "--reference", "m.pt", "--data", str(missing), "--backend", "onnx"]) == BadInput.exit_code
+    assert "no\\nsuch.yaml: does not exist" in capsys.readouterr().err
+
+
+def test_options_reach_the_gate(asked: list[GateRequest]) -> None:
+    more = ("--images", "i", "--imgsz", "480x640", "--conf", "0.5", "--iou", "0.6", "--limit", "8", "--seed", "7")
+    others = ("--candidate-spec", "s.json", "--candidate-conf", "0.3", "--baselines", "b", "--trust-checkpoint", "sha256:00")
+    cli.main([*GATE, *more, *others, "--threads", "2", "--no-latency"])
+    (request,) = asked
+    assert (request.reference, request.data, request.images, request.backends) == (Path("m.pt"), Path("d.yaml"), Path("i"), ("onnx",))
+    assert (request.sizes, request.confidence, request.iou, request.limit, request.seed) == (((480, 640),), 0.5, 0.6, 8, 7)
+    assert (request.candidate_spec, request.candidate_confidence, request.baselines) == (Path("s.json"), 0.3, Path("b"))
+    assert (request.trusted, request.threads, request.latency, request.labelled) == (frozenset({"sha256:00"}), 2, False, True)
+
+
+def test_comma_lists_and_repeated_options_are_the_same(asked: list[GateRequest]) -> None:
+    cli.main([*GATE[:-2], "--backend", "onnx,torchscript", "--imgsz", "640,320x640"])
+    cli.main([*GATE[:-2], "--backend", "onnx", "--backend", "torchscript", "--imgsz", "640", "--imgsz", "320x640"])
+    assert asked[0] == asked[1]
+    assert asked[0].backends == ("onnx", "torchscript")
+    assert asked[0].sizes == ((640, 640), (320, 640))
+
+
+def test_candidates_are_repeated_since_paths_may_hold_commas(asked: list[GateRequest]) -> None:
+    cli.main([*GATE[:-2], "--candidate", "a,b.onnx", "--candidate", "c.onnx"])
+    assert asked[0].candidates == ("a,b.onnx", "c.onnx")
+
+
+def test_json_on_stdout_stands_alone(asked: list[GateRequest], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([*GATE, "--json", "-"])
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+    assert len(asked) == 1
+
+
+def test_json_in_a_file_leaves_the_tables_on_stdout(asked: list[GateRequest], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    cli.main([*GATE, "--json", str(tmp_path / "r.json")])
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["schema"] == 1
+    assert capsys.readouterr().out.startswith("PASS")
+    assert len(asked) == 1
+
+
+def test_json_never_replaces_an_input(asked: list[GateRequest], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    truth, link = tmp_path / "instances.json", tmp_path / "link.json"
+    truth.write_text("{}", encoding="utf-8")
+    link.symlink_to(truth)
+    assert cli.main(["gate", "--reference", "m.pt", "--data", str(truth), "--backend", "onnx", "--json", str(link)]) == UsageError.exit_code
+    assert "would overwrite an input" in capsys.readouterr().err
+    assert asked == []
+
+
+def test_compare_needs_no_labels_and_writes_both_files(asked: list[GateRequest], tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    assert cli.main(["compare", "--reference", "m.pt", "--candidate", "m.onnx", "--images", "i", "--out", str(out)]) == 0
+    assert (asked[0].data, asked[0].labelled) == (Path("i"), False)
+    assert json.loads((out / "result.json").read_text(encoding="utf-8"))["verdict"] == "pass"
+    assert (out / "report.txt").read_text(encoding="utf-8").startswith("PASS")
+
+
+def test_output_on_a_pipe_has_no_colours_and_no_progress(asked: list[GateRequest], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([*GATE])
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out
+    assert err == ""
+    assert len(asked) == 1
+
+
+def test_version_names_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("parity-gate ")
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert [command for command in COMMANDS if f"\n  {command} " not in shown] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_explains_every_option(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert cli.main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    (typed,) = (each for each in cli.app.registered_commands if (each.name or each.callback.__name__) == command)
+    options = [name for name in typed.callback.__annotations__ if name not in {"return", "model", "checkpoint"}]
+    assert [name for name in options if f"--{name.replace('_', '-')}" not in shown] == []
+
+
+def test_importing_the_command_line_loads_no_runtime() -> None:
+    heavy = ("torch", "ultralytics", "onnxruntime", "onnx", "cv2", "numpy", "faster_coco_eval", "scipy", "rich.console", "pydantic")
+    code = f"import sys, parity.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(cli.__file__).parents[1])
+    assert done.stdout == "[]\n"

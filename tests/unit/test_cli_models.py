@@ -1,0 +1,109 @@
+"""Every command once on a real, tiny checkpoint and a handful of images."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if find_spec("ultralytics") is None:  # not importorskip: it would import without our environment
+    pytest.skip("checkpoints are Ultralytics'", allow_module_level=True)
+
+import cv2
+import numpy as np
+from conformance import tiny_detector
+
+from parity import cli
+from parity.metrics import METRIC_NAMES
+
+SIDE = str(tiny_detector.SIDE)
+SOME_CONFIDENCE = "0.005"  # the tiny detector has learned nothing
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint, its ONNX file, and two labelled images."""
+    place = tmp_path_factory.mktemp("models")
+    tiny_detector.save(tiny_detector.build(), place / "tiny.pt")
+    assert cli.main(["convert", str(place / "tiny.pt"), "--to", "onnx", "--imgsz", SIDE, "--out", str(place)]) == 0
+    noise = np.random.default_rng(0)
+    for name in ("a", "b"):
+        for part in ("images", "labels"):
+            (place / part).mkdir(exist_ok=True)
+        cv2.imwrite(str(place / "images" / f"{name}.png"), noise.integers(0, 256, (48, 64, 3), dtype=np.uint8))
+        (place / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.4 0.4\n", encoding="utf-8")
+    names = ", ".join(f"{index}: {name}" for index, name in enumerate(tiny_detector.NAMES))
+    (place / "data.yaml").write_text(f"train: images\nval: images\nnames: {{{names}}}\n", encoding="utf-8")
+    return place
+
+
+def measured(folder: Path, *arguments: str) -> Any:
+    """The JSON that a command writes."""
+    target = folder / "measured.json"
+    assert cli.main([*arguments, "--json", str(target)]) in {0, 12}
+    return json.loads(target.read_text(encoding="utf-8"))
+
+
+def test_convert_says_what_it_wrote_and_how_it_was_checked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["convert", str(folder / "tiny.pt"), "--to", "onnx", "--imgsz", SIDE, "--out", str(tmp_path / "new")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "tiny_64.onnx" in "".join(shown.split())
+    assert "checked against the checkpoint: same raw outputs on one image, within 0.05 px and 0.001 of score" in shown
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"tiny_64.onnx", "tiny_64.onnx.parity.json"}
+
+
+def test_print_spec_prints_json_and_converts_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["--out", str(tmp_path / "none")]
+    assert cli.main(["convert", str(folder / "tiny.pt"), "--to", "onnx", "--imgsz", "64x96", "--print-spec", *place]) == 0
+    spec = json.loads(capsys.readouterr().out)
+    assert (spec["names"], spec["preprocess"]["size"]) == ([*tiny_detector.NAMES], [64, 96])
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_gate_passes_a_faithful_export_and_tells_its_size(folder: Path) -> None:
+    arguments = ("--reference", str(folder / "tiny.pt"), "--candidate", str(folder / "tiny_64.onnx"), "--data", str(folder / "data.yaml"))
+    found = measured(folder, "gate", *arguments, "--conf", SOME_CONFIDENCE, "--no-latency")
+    assert [(config["id"], config["imgsz"], config["conf"]) for config in found["configs"]] == [("tiny-onnx-64", [64, 64], 0.005)]
+    assert found["dataset"]["images"] == found["configs"][0]["parity"]["images"] == 2
+
+
+def test_compare_without_labels_says_that_ap_was_not_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = ("--reference", str(folder / "tiny.pt"), "--candidate", str(folder / "tiny_64.onnx"))
+    images, out = str(folder / "images"), folder / "compared"
+    cli.main(["compare", *both, "--images", images, "--out", str(out), "--conf", SOME_CONFIDENCE, "--no-latency"])
+    assert "the images have no labels, so AP was not checked" in capsys.readouterr().out
+    found = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert found["configs"][0]["metrics"] is None
+    assert "NOT CHECKED  ap_reference" in (out / "report.txt").read_text(encoding="utf-8")
+
+
+def test_eval_gives_a_checkpoint_and_its_export_the_same_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ("--data", str(folder / "data.yaml"), "--imgsz", SIDE, "--conf", SOME_CONFIDENCE)
+    trained = measured(folder, "eval", str(folder / "tiny.pt"), *data)
+    exported = measured(folder, "eval", str(folder / "tiny_64.onnx"), *data)
+    (first,), (second,) = trained["sizes"], exported["sizes"]
+    assert set(first["metrics"]) == set(METRIC_NAMES)
+    assert [row["name"] for row in first["classes"]] == [*tiny_detector.NAMES]
+    assert [row["objects"] for row in first["classes"]] == [2, 0, 0]
+    assert first["metrics"]["AP"] == pytest.approx(second["metrics"]["AP"], abs=1e-3)
+    assert "COCO numbers" in capsys.readouterr().out
+
+
+def test_eval_refuses_a_size_that_a_static_file_does_not_have(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["eval", str(folder / "tiny_64.onnx"), "--data", str(folder / "data.yaml"), "--imgsz", "64,96"]) == 4
+    assert "the file has a fixed size; found --imgsz 96x96; expected 64x64" in capsys.readouterr().err
+
+
+def test_eval_without_labels_is_bad_input_before_anything_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["eval", str(folder / "tiny.pt"), "--data", str(folder / "images")]) == 10
+    assert "has no labels" in capsys.readouterr().err
+
+
+def test_bench_times_stock_pytorch_first_and_every_target(folder: Path) -> None:
+    found = measured(folder, "bench", str(folder / "tiny.pt"), "--to", "pytorch,onnx", "--imgsz", SIDE)
+    assert [row["name"] for row in found["rows"]] == ["pytorch", "pytorch channels_last", "onnx"]
+    assert (found["rows"][0]["size_change_percent"], found["rows"][0]["time_change_percent"]) == (0, 0)
+    assert all(row["mean_ms"] > 0 and row["fps"] == pytest.approx(1000 / row["mean_ms"]) for row in found["rows"])
