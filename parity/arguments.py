@@ -44,6 +44,7 @@ Spec = Annotated[Path | None, typer.Option("--candidate-spec", help="The pipelin
 Cut = Annotated[float | None, typer.Option("--candidate-conf", help="What recorded detections were cut at.", metavar="0..1")]
 Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]
+EndToEnd = Annotated[bool, typer.Option("--end-to-end", help="Take the one-to-one head of v10 and 26, which needs no NMS.")]
 Trust = Annotated[
     list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")
 ]

@@ -66,7 +66,9 @@ def corrected(base: PipelineSpec, session: Session, path: Path) -> PipelineSpec:
     """A spec with the class names, tensor layout, head and in-graph NMS that the file tells."""
     facts = read_facts(session.metadata, path)
     if facts.task != "detect":
-        raise BadInput("is not a detector", file=path, found=f"task {facts.task}", expected="task detect", next_step="give a detection model")
+        raise BadInput(
+            "is not a detector", file=path, found=f"task {facts.task}", expected="task detect", next_step="give a detection model"
+        )
     names = facts.names or base.names
     nhwc = session.input_shape is not None and session.input_shape[3] == CHANNELS
     preprocess = replace(base.preprocess, layout=TensorLayout.NHWC if nhwc else TensorLayout.NCHW)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from parity.environment import Environment
 from parity.errors import BadInput, BaselineError
+from parity.files import write_whole
 from parity.metrics import CocoMetrics
 from parity.spec import STRICT
 from parity.wire import from_plain, read_json, sha256_of, to_json, to_plain
@@ -63,7 +62,11 @@ def baseline_path(folder: Path, *, model: str, dataset: str, backend: str, imgsz
 def slug(name: str) -> str:
     """A name with nothing in it that a file system, a shell or a report could take amiss; what was lost is told apart by a digest."""
     plain = re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("._")[:LONGEST_SLUG]
-    return plain if plain and plain == name else f"{plain or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:6]}"
+    return (
+        plain
+        if plain and plain == name
+        else f"{plain or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:6]}"
+    )
 
 
 def load_baseline(path: Path) -> Baseline | None:
@@ -77,9 +80,11 @@ def load_baseline(path: Path) -> Baseline | None:
         raise BaselineError("the baseline cannot be read", file=path, found=failure, next_step=step) from None
     sealed = from_plain(Sealed, plain, source=path, error=BaselineError, next_step=step)
     if sha256_of(sealed.baseline) != sealed.sha256:
-        raise BaselineError("the baseline was edited or damaged", file=path, found=sealed.sha256[:16], expected=sha256_of(sealed.baseline)[:16], next_step=step)
+        found, expected = sealed.sha256[:16], sha256_of(sealed.baseline)[:16]
+        raise BaselineError("the baseline was edited or damaged", file=path, found=found, expected=expected, next_step=step)
     if sealed.baseline.schema != SCHEMA:
-        raise BaselineError("the baseline has another schema", file=path, found=sealed.baseline.schema, expected=str(SCHEMA), next_step=UPDATE)
+        found_schema = sealed.baseline.schema
+        raise BaselineError("the baseline has another schema", file=path, found=found_schema, expected=str(SCHEMA), next_step=UPDATE)
     return sealed.baseline
 
 
@@ -95,18 +100,7 @@ def check_identity(path: Path, stored: Identity, current: Identity) -> None:
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = to_json(Sealed(baseline, sha256_of(baseline)), indent=1) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".baseline-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(to_json(Sealed(baseline, sha256_of(baseline)), indent=1) + "\n", path)
 
 
 def changes(old: Baseline | None, new: Baseline) -> str:

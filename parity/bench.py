@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from parity.backends.base import Session, open_session
 from parity.convert import convert
 from parity.datasets import open_dataset
-from parity.environment import Environment, environment
+from parity.environment import Environment, environment, machine_load
 from parity.errors import UsageError
 from parity.images import Image, read_image
 from parity.latency import WARM_UP, milliseconds
@@ -96,7 +95,7 @@ def untracked(sizes: Iterable[Size], label: str, total: int) -> Iterable[Size]:
 
 def run_bench(request: BenchRequest, *, track: Track = untracked) -> Bench:
     """Convert, open and time everything that was asked for."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = machine_load()
     images = bench_images(request.data)
     checkpoint = load_checkpoint(request.checkpoint, trusted=request.trusted)
     rows = tuple(row for size in track(request.sizes, "bench", len(request.sizes)) for row in bench_size(checkpoint, request, size, images))

@@ -1,34 +1,22 @@
-"""Something that gives detections for images, whatever it is: an open pipeline, a predictions file, a Python callable."""
+"""Something that gives detections for images, whatever it is: an open pipeline, or detections that were made elsewhere."""
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from itertools import groupby
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.boxes import corner_size_to_xyxy, silently
 from parity.comparison import Rounding
-from parity.datasets import Dataset, DatasetImage
-from parity.detections import LARGEST_CLASS, Detections
-from parity.errors import BadInput, UsageError
-from parity.limits import EVALUATION_CONFIDENCE, MAX_ROUNDING_PX, MAX_ROUNDING_SCORE
+from parity.datasets import DatasetImage
+from parity.detections import Detections
+from parity.limits import EVALUATION_CONFIDENCE
 from parity.pipeline import Observation, Pipeline, observe_many
 from parity.spec import Suppress, Suppressor
 from parity.verdict import CandidateId
-from parity.wire import read_json
 
-ROUNDING_STEPS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
-FEWEST_FOR_ROUNDING = 4  # numbers; fewer lie on a grid by chance
 UNROUNDED = Rounding()
-UNKNOWN_CLASS = 100_000  # first index of categories that the model has no class for: they can match nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,171 +115,3 @@ def best_label(detections: Detections) -> Detections:
     """Of detections that share one box, those of the class that has the best score there; one given twice stays, since it is a fault."""
     _, first, box = np.unique(detections.boxes, axis=0, return_index=True, return_inverse=True)
     return detections.take(np.flatnonzero(detections.classes == detections.classes[first[box.reshape(-1)]]))
-
-
-def open_predictions(
-    path: Path, dataset: Dataset, *, index_of: Mapping[int, int], confidence: float | None = None, full: Dataset | None = None
-) -> RecordedDetector:
-    """Read a COCO results array: ``image_id`` or ``file_name``, ``category_id``, ``bbox`` as x, y, width, height, ``score``.
-
-    ``index_of`` maps category ids to class indices. NaN is read and counted, since it is the candidate's answer; whatever else is
-    not a number raises ``BadInput`` with its row. ``full`` is the data set that ``dataset`` was drawn from: rows of its other images are
-    left out.
-    """
-    rows = read_json(path, allow_nan=True)
-    if not isinstance(rows, list):
-        raise BadInput("is not a predictions file", file=path, found=type(rows).__name__, expected="a COCO results array", next_step=RESULTS_STEP)
-    keys = image_keys(dataset, (full or dataset).images)
-    numbers = [read_row(row, place, path, keys) for place, row in enumerate(rows)]
-    table = np.array(numbers, np.float64).reshape(-1, 7)
-    category_ids = table[:, 1].astype(np.int64)
-    table[:, 1] = [index_of.get(category, unknown_class(category)) for category in category_ids.tolist()]
-    identity = CandidateId("predictions", path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-    unknown = sorted(set(category_ids.tolist()) - set(index_of))
-    notes = (f"category ids that the model has no class for: {unknown[:10]}",) if unknown else ()
-    return recorded(identity, table, confidence=confidence, notes=notes)
-
-
-def unknown_class(category: int) -> int:
-    """The class index of a category that the model has no class for: none of the model's; a negative id already is none."""
-    return category if category < 0 else UNKNOWN_CLASS + category
-
-
-RESULTS_STEP = "write a JSON array of {image_id, category_id, bbox: [x, y, width, height], score}"
-
-
-def read_row(row: Any, place: int, path: Path, keys: Mapping[str, int]) -> list[float]:
-    """Image number, category, box and score of one result."""
-    where = f"result {place}"
-    if not isinstance(row, dict):
-        raise BadInput(f"{where} is not an object", file=path, found=row, next_step=RESULTS_STEP)
-    key = row.get("image_id", row.get("file_name"))
-    if str(key) not in keys:
-        raise BadInput(f"{where} names an image that the data set has not", file=path, found=key, expected="an image id or file name of the data")
-    box, score, category = row.get("bbox"), row.get("score"), row.get("category_id")
-    if not (isinstance(box, list) and len(box) == 4 and all(map(is_number, [*box, score]))):  # noqa: PLR2004 - x, y, width, height
-        found = f"bbox {box}, score {score}"
-        raise BadInput(f"{where} has no box of four numbers with a score", file=path, found=found, next_step=RESULTS_STEP)
-    if not isinstance(category, int) or not is_number(category):
-        raise BadInput(f"{where} has no whole category_id", file=path, found=category, next_step=RESULTS_STEP)
-    return [keys[str(key)], category, *box, score]
-
-
-def is_number(value: object) -> bool:
-    """Whether a JSON value is a number; ``true`` is none, ``null`` neither, nor a whole number that float64 does not hold."""
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CLASS)
-
-
-def image_keys(dataset: Dataset, images: Sequence[DatasetImage]) -> dict[str, int]:
-    """Every way a predictions file may name an image: by file name, base name or stem, and by COCO's id or else the stem's number.
-
-    A name that two images share is left out.
-    """
-    keys: dict[str, set[int]] = {}
-    for image in images:
-        name = Path(image.file_name)
-        stem_number = {str(int(name.stem))} if name.stem.isdecimal() else set()
-        number = {str(image.id)} if dataset.kind == "coco" else stem_number
-        for key in {image.file_name, name.name, name.stem} | number:
-            keys.setdefault(key, set()).add(image.id)
-    return {key: next(iter(ids)) for key, ids in keys.items() if len(ids) == 1}
-
-
-def open_callable(name: str, dataset: Dataset, *, confidence: float | None = None) -> RecordedDetector:
-    """Import ``module:function`` and run it on every image: ``detect(path) -> (n, 6)`` of x1, y1, x2, y2, score, class index."""
-    detect = import_callable(name)
-    rows = [np.empty((0, 7))]
-    for image in dataset.images:
-        found = rows_of_callable(call(detect, name, image.path), name, image.path)
-        corner_size = np.concatenate([found[:, :2], found[:, 2:4] - found[:, :2]], axis=1)
-        rows.append(np.column_stack([np.full(len(found), image.id), found[:, 5], corner_size, found[:, 4]]))
-    table = np.concatenate(rows)
-    detector = recorded(CandidateId("callable", name, None), table, confidence=confidence)
-    seen = {image.id: Detections.none() for image in dataset.images}
-    return replace(detector, recorded={**seen, **detector.recorded}, rounding=UNROUNDED)
-
-
-def call(detect: Callable[[Path], Any], name: str, image: Path) -> Any:
-    """Run somebody's function on an image; whatever it raises becomes ``BadInput`` with the image's name."""
-    try:
-        return detect(image)
-    except Exception as failure:
-        step = "run it on this image by itself"
-        raise BadInput(f"{name} failed", file=image, found=f"{type(failure).__name__}: {failure}", next_step=step) from failure
-
-
-def rows_of_callable(answer: Any, name: str, image: Path) -> NDArray[np.float64]:
-    """What a callable gave for an image, (n, 6); raises ``BadInput`` where it is something else."""
-    try:
-        found = np.asarray(answer, np.float64)
-    except (TypeError, ValueError):
-        found = np.empty(())
-    if (found.size or found.ndim > 2) and found.shape[1:] != (6,):  # noqa: PLR2004 - an empty list is no detections
-        step = "return rows of x1, y1, x2, y2, score, class index"
-        given = found.shape if found.ndim else type(answer).__name__
-        raise BadInput(f"{name} gave something else than detections", file=image, found=given, expected="(n, 6)", next_step=step)
-    return found.reshape(-1, 6)
-
-
-def import_callable(name: str) -> Callable[[Path], Any]:
-    """The function of ``module:function``; the current folder is searched too, as ``python -m`` does."""
-    module, _, attribute = name.partition(":")
-    sys.path.insert(0, "")
-    try:
-        found: Callable[[Path], Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, TypeError, ValueError) as failure:  # the last two for names such as `.a:b` and `:b`
-        raise UsageError("the candidate callable cannot be imported", found=f"{name}: {failure}", expected="module:function") from None
-    finally:
-        sys.path.remove("")
-    return found
-
-
-def recorded(
-    identity: CandidateId, table: NDArray[np.float64], *, confidence: float | None, notes: tuple[str, ...] = ()
-) -> RecordedDetector:
-    """A detector from rows of image id, class, x, y, width, height, score; how they were cut and rounded is read off."""
-    rounding = Rounding(rounding_step(table[:, 2:6], MAX_ROUNDING_PX), rounding_step(table[:, 6], MAX_ROUNDING_SCORE))
-    order = np.argsort(table[:, 0], kind="stable")
-    groups = groupby(order.tolist(), key=lambda row: int(table[row, 0]))
-    by_image = {image: detections(table[list(rows)]) for image, rows in groups}
-    shows = read_cut(by_image.values(), rounding, confidence=confidence)
-    return RecordedDetector(identity, by_image, shows, rounding, notes + cut_notes(shows, rounding, declared=confidence is not None))
-
-
-def detections(table: NDArray[np.float64]) -> Detections:
-    """Detections of one image from its rows."""
-    return Detections.best_first(corner_size_to_xyxy(table[:, 2:6]), table[:, 6], table[:, 1])
-
-
-@silently
-def rounding_step(values: NDArray[np.float64], largest: float) -> float:
-    """The coarsest decimal step that all values are multiples of, 0 where there is none; above ``largest`` it is not excused."""
-    finite = values[np.isfinite(values)]
-    if finite.size < FEWEST_FOR_ROUNDING:
-        return 0.0
-    fitting = (step for step in ROUNDING_STEPS if (np.abs(finite - np.round(finite / step) * step) < step * 1e-6).all())
-    step = next(fitting, 0.0)
-    return step if step <= largest else 0.0
-
-
-def read_cut(by_image: Iterable[Detections], rounding: Rounding, *, confidence: float | None) -> Cut:
-    """How a recorded side was cut: by what was declared, else just below its lowest score; its largest count where several images share it."""
-    images = list(by_image)
-    lowest = min((float(found.scores[-1]) for found in images if len(found)), default=0.0)
-    counts = sorted((len(found) for found in images), reverse=True)
-    full = counts[0] if len(counts) > 1 and counts[0] == counts[1] and counts[0] >= FEWEST_FULL else Cut().max_detections
-    several = any(len(best_label(found)) < len(found) for found in images)
-    read_off = max(lowest - rounding.score / 2 - lowest * 1e-3, 0.0)
-    return Cut(max(read_off if confidence is None else confidence, EVALUATION_CONFIDENCE), several, full)
-
-
-FEWEST_FULL = 100  # detections; a count below that two images share is chance, not a cut
-
-
-def cut_notes(shows: Cut, rounding: Rounding, *, declared: bool) -> tuple[str, ...]:
-    """What was read off a recorded side, for people."""
-    origin = "declared" if declared else "read off its lowest score"
-    notes = [f"AP of both sides is taken above confidence {shows.confidence:.4g} ({origin})"]
-    if rounding.box_px or rounding.score:
-        notes.append(f"its numbers are rounded: boxes to {rounding.box_px:g} px, scores to {rounding.score:g}; the limits allow for it")
-    return tuple(notes)

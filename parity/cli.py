@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,7 @@ from parity.request import DEFAULT_SIZE, GateRequest, Size
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from parity.models import Checkpoint
     from parity.verdict import Result
 
 # The commands import what they drive when they run: the runtimes load for seconds, and --help must not wait for them.
@@ -80,7 +82,8 @@ def parity(*, version: arguments.Version = False) -> None:
 @app.command()
 def convert(
     checkpoint: arguments.Checkpoint, *, to: arguments.Targets = None, imgsz: arguments.Sizes = None, dynamic: arguments.Dynamic = False,
-    out: arguments.Out = Path(), print_spec: arguments.PrintSpec = False, trust_checkpoint: arguments.Trust = None,
+    out: arguments.Out = Path(), print_spec: arguments.PrintSpec = False, end_to_end: arguments.EndToEnd = False,
+    trust_checkpoint: arguments.Trust = None,
 ) -> int:
     """Export a checkpoint; every file is checked against it and says which pipeline it needs."""
     targets, sizes, trusted = split(to), parse_sizes(imgsz) or (DEFAULT_SIZE,), frozenset(trust_checkpoint or ())
@@ -89,11 +92,14 @@ def convert(
     if len(sizes) > 1 and (print_spec or dynamic):
         option = "--print-spec" if print_spec else "--dynamic"
         raise UsageError(f"{option} goes with one size", found=f"{len(sizes)} sizes", expected="one --imgsz")
+    from parity.models import load_checkpoint
+
+    load = partial(load_checkpoint, checkpoint, trusted=trusted, end_to_end=end_to_end or None)
     if print_spec:
-        return show_spec(checkpoint, sizes[0], trusted=trusted)
+        return show_spec(load, sizes[0])
     from parity.report.measurements import print_files
 
-    files = converted(checkpoint, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic, trusted=trusted)
+    files = converted(load, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic)
     show(files, None, print_files)
     return 0
 
@@ -104,7 +110,8 @@ def gate(
     data: arguments.Data, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None, conf: arguments.Conf = None,
     iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None, baselines: arguments.Baselines = None, json: arguments.Json = None,
-    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None, no_latency: arguments.NoLatency = False,
+    end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
+    no_latency: arguments.NoLatency = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     request = replace(
@@ -117,6 +124,7 @@ def gate(
         candidate_confidence=share("--candidate-conf", candidate_conf),
         baselines=baselines,
         latency=not no_latency,
+        end_to_end=end_to_end,
     )
     check_target(json, inputs=inputs_of(request))
     from parity.report.text import print_result
@@ -131,7 +139,8 @@ def compare(
     *, reference: arguments.Reference, candidate: arguments.Candidates, images: arguments.ImageFolder, out: arguments.OutFolder,
     imgsz: arguments.Sizes = None, conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None,
     seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None, candidate_conf: arguments.Cut = None,
-    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None, no_latency: arguments.NoLatency = False,
+    end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
+    no_latency: arguments.NoLatency = False,
 ) -> int:
     """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
     request = replace(
@@ -142,6 +151,7 @@ def compare(
         candidate_spec=candidate_spec,
         candidate_confidence=share("--candidate-conf", candidate_conf),
         latency=not no_latency,
+        end_to_end=end_to_end,
     )
     check_target(make_folder(out) / "result.json", inputs=inputs_of(request), option="--out")
     from parity.report.text import print_result, report_text
@@ -156,12 +166,12 @@ def compare(
 def evaluate(
     model: arguments.Model, *, data: arguments.Data, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None,
     conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42,
-    candidate_spec: arguments.Spec = None, json: arguments.Json = None, trust_checkpoint: arguments.Trust = None,
-    threads: arguments.Threads = None,
+    candidate_spec: arguments.Spec = None, json: arguments.Json = None, end_to_end: arguments.EndToEnd = False,
+    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
 ) -> int:
     """COCO's twelve numbers of one model; precision, recall, AP50 and AP of every class."""
     basic = basic_request(model, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads)
-    request = replace(basic, data=data, images=images, candidate_spec=candidate_spec)
+    request = replace(basic, data=data, images=images, candidate_spec=candidate_spec, end_to_end=end_to_end)
     check_target(json, inputs=inputs_of(request))
     from parity.evaluation import evaluate_model
     from parity.report.measurements import print_evaluation
@@ -230,26 +240,24 @@ def basic_request(
     )
 
 
-def show_spec(checkpoint: Path, size: Size, *, trusted: frozenset[str]) -> int:
+def show_spec(load: Callable[[], Checkpoint], size: Size) -> int:
     """Print the pipeline spec of a checkpoint as JSON."""
-    from parity.models import load_checkpoint
     from parity.wire import to_json
 
-    spec = load_checkpoint(checkpoint, trusted=trusted).spec
+    spec = load().spec
     sys.stdout.write(to_json(replace(spec, preprocess=replace(spec.preprocess, size=size)), indent=2) + "\n")
     return 0
 
 
-def converted(checkpoint: Path, jobs: list[tuple[str, Size]], *, out: Path, dynamic: bool, trusted: frozenset[str]) -> list[Path]:
+def converted(load: Callable[[], Checkpoint], jobs: list[tuple[str, Size]], *, out: Path, dynamic: bool) -> list[Path]:
     """Export a checkpoint for every target and size; an unknown target stops before the first."""
     from parity.convert.conversion import convert as export
     from parity.convert.conversion import find_target
-    from parity.models import load_checkpoint
     from parity.report.terminal import progress
 
     for target, _ in jobs:
         find_target(target)
-    loaded, folder = load_checkpoint(checkpoint, trusted=trusted), make_folder(out)
+    loaded, folder = load(), make_folder(out)
     with progress() as follow:
         return [export(loaded, target, size=size, out=folder, dynamic=dynamic) for target, size in follow(jobs, "convert", len(jobs))]
 

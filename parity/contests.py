@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,15 +13,16 @@ from parity.artefacts import spec_of_file
 from parity.backends.artefact import read_artefact
 from parity.backends.base import ANY_IMAGE, BACKENDS, Session, open_session
 from parity.baselines import slug
-from parity.candidates import Cut, Detector, ModelDetector, open_callable, open_predictions
+from parity.candidates import Cut, Detector, ModelDetector
 from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
 from parity.errors import BadInput, UsageError
 from parity.metrics import ClassMap, CocoMetrics, map_classes
 from parity.models import Checkpoint, load_checkpoint
 from parity.pipeline import Observation, Pipeline
+from parity.predictions import open_callable, open_predictions
 from parity.request import DEFAULT_SIZE, GateRequest, Size
-from parity.spec import PipelineSpec, Suppressor
+from parity.spec import HeadLayout, PipelineSpec, Suppressor
 from parity.verdict import CandidateId
 from parity.wire import from_plain, read_json
 
@@ -73,7 +74,7 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     dataset = full.subset(request.limit, request.seed) if request.limit else full
     gate = Gate(request, full, dataset, resources, track)
     if request.reference.suffix != ".json":
-        gate.checkpoint = load_checkpoint(request.reference, trusted=request.trusted)
+        gate.checkpoint = load_checkpoint(request.reference, trusted=request.trusted, end_to_end=request.end_to_end or None)
         class_map(gate)
     return gate
 
@@ -129,19 +130,30 @@ def model_contest(gate: Gate, path: Path, size: Size) -> Contest:
     base = reference_spec(gate, size)
     declared = read_spec(gate.request.candidate_spec) if gate.request.candidate_spec else None
     found = spec_of_file(path, session, base, declared=declared)
-    spec = with_thresholds(found.spec, gate.request)
+    spec = found.spec if declared else with_thresholds(found.spec, gate.request)
     identity = CandidateId("model", str(path), hashlib.sha256(read_artefact(path, kind="a model")).hexdigest())
-    candidate = ModelDetector(identity, Pipeline(spec, session), (f"its spec is {found.origin}",))
+    notes = (f"its spec is {found.origin}", *misfits(spec, base, gate.request))
+    candidate = ModelDetector(identity, Pipeline(spec, session), notes)
     actual = spec.preprocess.size
     reference = reference_detector(gate, actual)
     return Contest(config_id(gate, session.backend, actual), session.backend, actual, reference, candidate, found.checkpoint_sha256)
+
+
+def misfits(spec: PipelineSpec, reference: PipelineSpec, request: GateRequest) -> Iterator[str]:
+    """What differs between the file and what was asked for, and is not a fault of the file."""
+    if request.sizes and spec.preprocess.size not in request.sizes:
+        yield f"its size is fixed at {spec.preprocess.size}, so --imgsz does not apply"
+    end_to_end = HeadLayout.END_TO_END
+    if spec.head.layout is end_to_end and not spec.suppress.graph_confidence and reference.head.layout is not end_to_end:
+        yield "it is end to end and the reference is not: --end-to-end takes the reference's own end-to-end head, where it has one"
 
 
 def recorded_contest(gate: Gate, name: str) -> Contest:
     """A predictions file or a callable against the reference at the one size it was made for."""
     sizes = gate.request.sizes or (DEFAULT_SIZE,)
     if len(sizes) > 1:
-        raise UsageError("recorded detections belong to one size", found=f"{len(sizes)} sizes", expected="one --imgsz", next_step="gate each size")
+        step = "gate each size by itself"
+        raise UsageError("recorded detections belong to one size", found=f"{len(sizes)} sizes", expected="one --imgsz", next_step=step)
     confidence = gate.request.candidate_confidence
     if Path(name).suffix == ".json":
         candidate = open_predictions(Path(name), gate.dataset, index_of=category_indices(gate), confidence=confidence, full=gate.full)
@@ -169,7 +181,8 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
 
 def reference_spec(gate: Gate, size: Size) -> PipelineSpec:
     """The checkpoint's spec at a size; without a checkpoint, what the data set's categories allow to say."""
-    spec = gate.checkpoint.spec if gate.checkpoint else PipelineSpec(tuple(category.name for category in gate.dataset.categories))
+    names = tuple(category.name for category in gate.dataset.categories) or ("unnamed",)
+    spec = gate.checkpoint.spec if gate.checkpoint else PipelineSpec(names)
     return replace(spec, preprocess=replace(spec.preprocess, size=size))
 
 
@@ -204,9 +217,9 @@ def class_map(gate: Gate) -> ClassMap:
     return map_classes(names, gate.dataset.categories, source=str(gate.request.data))
 
 
-def category_indices(gate: Gate) -> dict[int, int]:
-    """Category ids of a predictions file to class indices; without categories an id is the class index."""
-    return class_map(gate).index_of
+def category_indices(gate: Gate) -> Mapping[int, int] | None:
+    """Category ids of a predictions file to class indices; ``None`` without categories, where an id is the class index."""
+    return class_map(gate).index_of if gate.dataset.categories else None
 
 
 def config_id(gate: Gate, backend: str, size: Size | None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from parity.spec import STRICT
 
 PACKAGES = ("parity-gate", "numpy", "opencv-python", "onnx", "onnxruntime", "faster-coco-eval", "torch", "torchvision", "ultralytics")
+IDLE_LOAD = 0.5  # processes
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
 
 
@@ -35,9 +36,26 @@ def environment() -> Environment:
         platform=f"{platform.system()} {platform.machine()}",
         processor=model,
         instruction_sets=tuple(name for name in INSTRUCTION_SETS if name in flags),
-        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        processors=processors(),
         packages={name: installed(name) for name in PACKAGES},
     )
+
+
+def machine_load() -> float | None:
+    """How many processes ran or waited, on average over the last minute; ``None`` where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def busy_note(load: float | None) -> str | None:
+    """A warning for whoever reads a latency that was taken under this load, ``None`` where there is nothing to warn of."""
+    if load is None or load <= IDLE_LOAD:
+        return None
+    return f"load {load:.1f} before the start: other programs were running, so repeat latencies on an idle machine"
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def installed(package: str) -> str | None:

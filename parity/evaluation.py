@@ -71,7 +71,7 @@ def detectors(gate: Gate) -> Iterator[ModelDetector]:
     """The model at every size asked for; a file of fixed size has one."""
     path, sizes = gate.request.reference, gate.request.sizes or (DEFAULT_SIZE,)
     if path.suffix.lower() == CHECKPOINT_SUFFIX or path.is_dir():
-        gate.checkpoint = load_checkpoint(path, trusted=gate.request.trusted)
+        gate.checkpoint = load_checkpoint(path, trusted=gate.request.trusted, end_to_end=gate.request.end_to_end or None)
         opened = [reference_detector(gate, size) for size in sizes]
         yield from (model for model in opened if isinstance(model, ModelDetector))
         return

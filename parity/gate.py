@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
-from parity.environment import environment
+from parity.environment import busy_note, environment, machine_load
 from parity.judging import Outcome, baseline_check, judge_contest
 from parity.request import GateRequest
 from parity.verdict import DatasetId, ReferenceId, Result, conclude
@@ -15,17 +15,20 @@ from parity.verdict import DatasetId, ReferenceId, Result, conclude
 
 def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
     """Judge every candidate and answer; raises ``ParityError`` for input that cannot be judged."""
+    busy = busy_note(machine_load()) if request.latency else None
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
-        return conclusion(gate, outcomes)
+        return conclusion(gate, outcomes, busy=busy)
 
 
-def conclusion(gate: Gate, outcomes: Sequence[Outcome]) -> Result:
+def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> Result:
     """All outcomes together."""
     checks = tuple(check for outcome in outcomes for check in (*outcome.checks, baseline_check(gate, outcome)))
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
-    notes = (*gate.dataset.notes, *class_notes(gate), *(note for outcome in outcomes for note in outcome.notes))
+    timed = any(outcome.result.latency_ms for outcome in outcomes)
+    own = tuple(note for outcome in outcomes for note in outcome.notes)
+    notes = (*gate.dataset.notes, *class_notes(gate), *own, *((busy,) if busy and timed else ()))
     configs = tuple(outcome.result for outcome in outcomes)
     return Result(conclude(checks), reference_id(gate), dataset, configs, checks, (), environment(), notes)
 
@@ -34,7 +37,7 @@ def class_notes(gate: Gate) -> Iterator[str]:
     """Which classes only one of model and data set has."""
     classes = class_map(gate)
     if classes.only_model:
-        yield f"{len(classes.only_model)} classes of the model are not in the data set and do not enter AP: {', '.join(classes.only_model[:5])}"
+        yield f"{len(classes.only_model)} classes of the model are not in the data and do not enter AP: {', '.join(classes.only_model[:5])}"
     if classes.only_dataset:
         yield f"{len(classes.only_dataset)} classes of the data set are not in the model: {', '.join(classes.only_dataset[:5])}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from parity.baselines import Baseline, Identity, baseline_path, check_identity, load_baseline
@@ -47,7 +47,12 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     candidate = list(gate.track(stream, contest.id, len(gate.dataset)))
     comparisons = [compare_pair(gate, contest, pair, thresholds) for pair in zip(reference, candidate, strict=True)]
     compared = Compared(
-        contest.id, reference_spec(gate, contest.size or DEFAULT_SIZE).names, gate.dataset.images, comparisons, gate.request.limits, contest.candidate.rounding
+        contest.id,
+        reference_spec(gate, contest.size or DEFAULT_SIZE).names,
+        gate.dataset.images,
+        comparisons,
+        gate.request.limits,
+        contest.candidate.rounding,
     )
     metrics = None
     if gate.dataset.truths is not None:
@@ -55,7 +60,15 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     latency = time_contest(gate, contest) if gate.request.latency else None
     counts = count(comparisons)
     result = ConfigResult(
-        contest.id, contest.backend, contest.size, contest.candidate.identity, thresholds.confidence, thresholds.iou, counts, metrics, latency
+        contest.id,
+        contest.backend,
+        contest.size,
+        contest.candidate.identity,
+        thresholds.confidence,
+        thresholds.iou,
+        counts,
+        metrics,
+        latency,
     )
     identity = tuple(identity_checks(gate, contest, reference, thresholds))
     against = (*parity_checks(compared), *accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, cut)))
@@ -125,22 +138,24 @@ def accuracy_detail(gate: Gate, cut: Cut) -> str:
         return "the images have no labels, so AP was not checked"
     if cut == Cut():
         return ""
-    return f"both sides cut alike: above {cut.confidence:.4g}, {'every class' if cut.multi_label else 'one class'} a box, {cut.max_detections} an image"
+    classes = "every class" if cut.multi_label else "one class"
+    return f"both sides cut alike: above {cut.confidence:.4g}, {classes} a box, {cut.max_detections} an image"
 
 
 def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observation], thresholds: Suppress) -> Iterator[Check]:
-    """Whether the reference agrees with itself, and the candidate is of this checkpoint and has its classes."""
+    """Whether the reference agrees with itself, and the candidate has the checkpoint's classes and was made from it."""
     if isinstance(contest.reference, ModelDetector):
         yield repeatability(gate, contest, reference, thresholds)
     if isinstance(contest.candidate, ModelDetector) and gate.checkpoint is not None:
-        none = gate.request.limits.none
-        names = contest.candidate.pipeline.spec.names
-        different = sum(a != b for a, b in zip(names, gate.checkpoint.spec.names, strict=False)) + abs(len(names) - len(gate.checkpoint.spec.names))
-        yield judge("names", contest.id, different, none, detail="" if not different else "class names or their order differ from the checkpoint's")
+        pairs = zip_longest(contest.candidate.pipeline.spec.names, gate.checkpoint.spec.names)
+        different = sum(candidate != trained for candidate, trained in pairs)
+        detail = "class names or their order differ from the checkpoint's" if different else ""
+        yield judge("names", contest.id, different, gate.request.limits.none, detail=detail)
         if contest.checkpoint_sha256 is not None:
             stale = contest.checkpoint_sha256 != gate.checkpoint.sha256
-            detail = f"it was made from checkpoint {contest.checkpoint_sha256[:12]}, not from {gate.checkpoint.sha256[:12]}: convert it again"
-            yield judge("checkpoint", contest.id, int(stale), none, detail=detail if stale else "")
+            made, trained = contest.checkpoint_sha256[:12], gate.checkpoint.sha256[:12]
+            detail = f"it was made from checkpoint {made}, not from {trained}: convert it again" if stale else ""
+            yield judge("checkpoint", contest.id, int(stale), gate.request.limits.none, detail=detail)
 
 
 def repeatability(gate: Gate, contest: Contest, first: Sequence[Observation], thresholds: Suppress) -> Check:

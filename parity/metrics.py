@@ -176,7 +176,9 @@ def defined_mean(values: NDArray[np.float64]) -> float | None:
 def truths_of(dataset: Dataset) -> tuple[Truth, ...]:
     """The truths of a labelled data set."""
     if dataset.truths is None:
-        raise BadInput("has no labels", file=dataset.root, expected="a COCO JSON or a data.yaml", next_step="use `parity compare` without labels")
+        raise BadInput(
+            "has no labels", file=dataset.root, expected="a COCO JSON or a data.yaml", next_step="use `parity compare` without labels"
+        )
     return dataset.truths
 
 

@@ -40,7 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, text in PATHS:
         group.addoption(f"--parity-{name}", metavar="PATH", help=text)
         parser.addini(f"parity_{name}", text, default="")
-    group.addoption("--parity-trust-checkpoint", action="append", default=[], metavar="sha256:DIGEST", help="load this file although it runs code")
+    group.addoption(
+        "--parity-trust-checkpoint", action="append", default=[], metavar="sha256:DIGEST", help="load this file although it runs code"
+    )
     group.addoption("--parity-update-baselines", action="store_true", help="write the baselines, show what changed, and fail")
 
 

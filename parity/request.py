@@ -13,7 +13,11 @@ DEFAULT_SIZE: Size = (640, 640)
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """What to gate. ``None`` for ``confidence`` and ``iou`` takes the specs' own."""
+    """What to gate.
+
+    ``None`` for ``confidence`` and ``iou`` takes the specs' own. ``end_to_end`` takes the reference's one-to-one head, which v10 and
+    26 have beside the one that Ultralytics predicts with.
+    """
 
     reference: Path
     candidates: tuple[str, ...] = ()
@@ -31,5 +35,6 @@ class GateRequest:
     baselines: Path | None = None
     trusted: frozenset[str] = frozenset()
     threads: int | None = None
+    end_to_end: bool = False
     latency: bool = True
     limits: Limits = FLOAT32

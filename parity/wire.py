@@ -36,7 +36,9 @@ def sha256_of(value: object) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
-def from_json(kind: type[T], text: str | bytes, *, source: Path | str, error: type[ParityError] = BadInput, next_step: str | None = None) -> T:
+def from_json(
+    kind: type[T], text: str | bytes, *, source: Path | str, error: type[ParityError] = BadInput, next_step: str | None = None
+) -> T:
     """Read a value of ``kind``; raise ``error`` naming ``source`` and the first places that do not fit."""
     return from_plain(kind, parse(text, source=source, error=error, next_step=next_step), source=source, error=error, next_step=next_step)
 
@@ -52,7 +54,9 @@ def from_plain(kind: type[T], plain: object, *, source: Path | str, error: type[
     return value
 
 
-def parse(text: str | bytes, *, source: Path | str, allow_nan: bool = False, error: type[ParityError] = BadInput, next_step: str | None = None) -> Any:
+def parse(
+    text: str | bytes, *, source: Path | str, allow_nan: bool = False, error: type[ParityError] = BadInput, next_step: str | None = None
+) -> Any:
     """Parse JSON, refusing duplicate keys and (unless allowed) NaN and infinities, which strict JSON does not have."""
 
     def refuse_constant(name: str) -> float:

@@ -47,12 +47,13 @@ def convert(checkpoint: Checkpoint, target: str, *, size: tuple[int, int], out: 
     """
     chosen = find_target(target)
     check_size(size, stride=checkpoint.spec.preprocess.stride)
+    name = f"{checkpoint.path.stem}_{size_label(size, dynamic=dynamic)}{chosen.suffix}"
+    check_place(out / name)
     spec = replace(checkpoint.spec, preprocess=replace(checkpoint.spec.preprocess, size=size))
     stamp = Stamp(spec, checkpoint.sha256)
     out.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=".parity-convert-", dir=out))  # on the same disk, so that the last step is one rename
     try:
-        name = f"{checkpoint.path.stem}_{size_label(size, dynamic=dynamic)}{chosen.suffix}"
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
         return put_in_place(made, out, stamp=stamp)
     finally:
@@ -78,6 +79,13 @@ def put_in_place(made: Path, out: Path, *, stamp: Stamp) -> Path:
     manifest.write_text(manifest_text(stamp, made), encoding="utf-8")
     manifest.replace(out / manifest.name)
     return made.replace(out / made.name)
+
+
+def check_place(file: Path) -> None:
+    """Raise ``UsageError`` where a file of this name stands that ``convert`` has not made."""
+    if file.exists() and not manifest_path(file).exists():
+        expected = "no file of this name, or one with its manifest beside it"
+        raise UsageError("would overwrite a file that parity has not made", found=file, expected=expected, next_step="give another --out")
 
 
 def find_target(name: str) -> Target:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from parity.bench import Bench
 from parity.doctor import Checkup, State
+from parity.environment import busy_note
 from parity.evaluation import ModelEvaluation, SizeEvaluation
 from parity.limits import MATCH_IOU, SAME_NETWORK
 from parity.metrics import METRIC_NAMES
@@ -17,7 +18,6 @@ from parity.report.terminal import safe, table, titled
 from parity.report.text import note_lines, number
 from parity.request import Size
 
-IDLE_LOAD = 0.5  # processes that were running or waiting, on average over the last minute
 STATE_STYLES = {State.OK: "green", State.TOO_OLD: "yellow", State.MISSING: "yellow", State.BROKEN: "red"}
 
 
@@ -73,9 +73,9 @@ def print_bench(found: Bench, console: Console) -> None:
         rows.add_row(row.name, size_text(row.imgsz), *times, f"{row.size_change_percent:+.0f} %", f"{row.time_change_percent:+.0f} %")
     console.print(titled(title, rows))
     console.print(f"Changes are against stock PyTorch. {found.environment.processor}, {found.environment.processors} processors.")
-    if found.load is not None and found.load > IDLE_LOAD:
-        advice = "other programs were running, so repeat this on an idle machine"
-        console.print(Text(f"Load {found.load:.1f} before the start: {advice}.", style="yellow"))
+    warning = busy_note(found.load)
+    if warning:
+        console.print(Text(warning, style="yellow"))
 
 
 def print_checkup(found: Checkup, console: Console) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from parity.errors import UsageError
+from parity.files import write_whole
 
 STDOUT = Path("-")
 ANOTHER = "give another place"
@@ -36,21 +36,12 @@ def make_folder(folder: Path) -> Path:
 
 
 def write_text(text: str, target: Path) -> None:
-    r"""Write text to a file, whole or not at all, or to stdout; what UTF-8 cannot hold becomes ``\udc80``, which JSON reads back."""
+    """Write text to a file, whole or not at all, or to stdout."""
     if target == STDOUT:
         sys.stdout.write(text)
         return
-    place = target.resolve()  # through a link, to what it names
     with said_as_usage(target):
-        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".parity-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(place)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(text, target)
 
 
 @contextmanager

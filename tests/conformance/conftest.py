@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 if find_spec("ultralytics") is None:  # not importorskip: it would import without our environment
     pytest.skip("the exported files come from Ultralytics", allow_module_level=True)
-sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_detector
 

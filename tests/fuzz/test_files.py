@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from oracles.samples import dataset, json_values, spec, truth
 
 from parity.baselines import Baseline, load_baseline
-from parity.candidates import open_predictions
 from parity.errors import ParityError
+from parity.predictions import open_predictions
 from parity.spec import PipelineSpec
 from parity.wire import from_json, from_plain, parse, to_plain
 

@@ -48,7 +48,7 @@ heads = st.builds(
 settings_of_suppression = st.builds(
     Suppress,
     method=st.sampled_from(Suppressor),
-    confidence=st.floats(-1, 1),
+    confidence=st.floats(0, 1),
     iou=st.floats(0, 1),
     class_agnostic=st.booleans(),
     multi_label=st.booleans(),
@@ -101,9 +101,9 @@ def test_that_nan_would_be_noticed() -> None:
 
 
 def crowd(seed: int, n: int) -> Candidates:
-    """Boxes that overlap, with scores that differ."""
+    """Boxes that overlap, with scores above 0 that differ."""
     some = random_detections(np.random.default_rng(seed), n, classes=3, side=40)
-    return Candidates(some.boxes.astype(np.float32), some.scores.astype(np.float32)[:, None], some.classes[:, None])
+    return Candidates(some.boxes.astype(np.float32), some.scores.astype(np.float32)[:, None] * 0.9 + 0.05, some.classes[:, None])
 
 
 def overlaps(first: Detections, second: Detections) -> np.ndarray:
@@ -118,14 +118,14 @@ NOISE = 1e-3  # the class offset of 7680 px rounds float32 coordinates to 1e-3 p
 
 @given(crowds, thresholds)
 def test_no_two_kept_boxes_of_a_class_overlap_beyond_the_threshold(candidates: Candidates, limit: float) -> None:
-    kept = suppress(candidates, Suppress(confidence=-1, iou=limit))
+    kept = suppress(candidates, Suppress(confidence=0, iou=limit))
     assert (np.triu(overlaps(kept, kept), 1) <= limit + NOISE).all()
 
 
 @given(crowds, thresholds)
 def test_every_removed_box_overlaps_a_better_kept_one_of_its_class(candidates: Candidates, limit: float) -> None:
     everything = Detections.best_first(candidates.boxes, candidates.scores, candidates.labels)
-    kept = suppress(candidates, Suppress(confidence=-1, iou=limit))
+    kept = suppress(candidates, Suppress(confidence=0, iou=limit))
     removed = everything.take(~np.isin(everything.scores, kept.scores))
     better = kept.scores[None, :] > removed.scores[:, None]
     assert ((overlaps(removed, kept) > limit - NOISE) & better).any(1).all()
@@ -133,7 +133,7 @@ def test_every_removed_box_overlaps_a_better_kept_one_of_its_class(candidates: C
 
 @given(crowds, thresholds)
 def test_suppressing_twice_is_suppressing_once(candidates: Candidates, limit: float) -> None:
-    settings = Suppress(confidence=-1, iou=limit)
+    settings = Suppress(confidence=0, iou=limit)
     once = suppress(candidates, settings)
     again = Candidates(once.boxes.astype(np.float32), once.scores.astype(np.float32)[:, None], once.classes[:, None])
     assert rows_of(suppress(again, settings)).tolist() == rows_of(once).tolist()
@@ -143,7 +143,7 @@ def test_suppressing_twice_is_suppressing_once(candidates: Candidates, limit: fl
 def test_the_order_of_the_candidates_does_not_matter(candidates: Candidates, limit: float, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(candidates.boxes))
     shuffled = Candidates(candidates.boxes[order], candidates.scores[order], candidates.labels[order])
-    first, second = (suppress(each, Suppress(confidence=-1, iou=limit)) for each in (candidates, shuffled))
+    first, second = (suppress(each, Suppress(confidence=0, iou=limit)) for each in (candidates, shuffled))
     assert rows_of(first).tolist() == rows_of(second).tolist()
 
 

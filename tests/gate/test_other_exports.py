@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -14,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 import pytest
+import tiny_detector
 import yaml
 from gate.running import SIDE, assert_fails, assert_passes, assert_refused, write_rows
 from independent_pipeline import Settings, onnx_network, predictions
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
-import tiny_detector
 
 from parity.models.ultralytics import require_ultralytics
 

@@ -13,22 +13,12 @@ import pytest
 from oracles.samples import dataset, found, spec, truth
 
 from parity.backends.fake import FakeSession
-from parity.candidates import (
-    UNKNOWN_CLASS,
-    Cut,
-    ModelDetector,
-    RecordedDetector,
-    best_label,
-    image_keys,
-    import_callable,
-    open_callable,
-    open_predictions,
-    rounding_step,
-)
+from parity.candidates import Cut, ModelDetector, RecordedDetector, best_label
 from parity.comparison import Rounding
 from parity.datasets import Dataset
 from parity.errors import BadInput, UsageError
 from parity.pipeline import Pipeline
+from parity.predictions import UNKNOWN_CLASS, image_keys, import_callable, open_callable, open_predictions, rounding_step
 from parity.spec import Suppress, Suppressor
 from parity.verdict import CandidateId
 
@@ -319,6 +309,11 @@ def test_a_callables_nan_is_counted(detect: Any) -> None:
 def test_a_callable_that_gives_something_else_is_refused(body: str, detect: Any) -> None:
     with pytest.raises(BadInput, match="gave something else than detections"):
         detect(body)
+
+
+def test_a_callable_that_fails_is_refused_with_the_image_and_its_reason(detect: Any) -> None:
+    with pytest.raises(BadInput, match=r"their_detector:detect failed; found RuntimeError: out of memory"):
+        detect("raise RuntimeError('out of memory')")
 
 
 @pytest.mark.parametrize("name", ["no_such_module:detect", "json:no_such_function", ":detect", ".relative:detect", "json:"])

@@ -100,9 +100,7 @@ def test_a_reader_that_has_gone_is_neither_pass_nor_fail(gate_ends: Callable[[An
 def test_an_unexpected_error_is_one_line(gate_ends: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
     gate_ends(ZeroDivisionError("a\x1b[31m\nb"))
     assert cli.main([*GATE]) == cli.INTERNAL_ERROR
-    assert capsys.readouterr().err == (
-        "internal error: ZeroDivisionError: a\\x1b[31m\\nb; please report it; --debug shows the traceback\n"
-    )
+    assert capsys.readouterr().err == ("internal error: ZeroDivisionError: a\\x1b[31m\\nb; please report it; --debug shows the traceback\n")
 
 
 @pytest.mark.parametrize("arguments", [("--debug", *GATE), (*GATE, "--debug")])

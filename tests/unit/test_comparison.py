@@ -11,7 +11,7 @@ from oracles.samples import Row, found
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.detections import Detections
 from parity.limits import FLOAT32
-from parity.spec import Suppress
+from parity.spec import Suppress, Suppressor
 
 A: Row = (10, 10, 50, 50, 0.9, 0)
 B: Row = (100, 100, 160, 160, 0.6, 1)
@@ -68,7 +68,7 @@ BETTER: Row = (0, 0, 100, 100, 0.9, 0)
         ((0, 0, 100, 70.05, 0.5, 1), Suppress(), {"missed": 1}),
         ((0, 0, 100, 70.05, 0.5, 1), Suppress(class_agnostic=True), {"edges": 1}),
         ((0, 0, 100, 70.05, 0.95, 0), Suppress(), {"missed": 1}),
-        ((0, 0, 100, 70.05, 0.5, 0), Suppress(iou=None), {"missed": 1}),
+        ((0, 0, 100, 70.05, 0.5, 0), Suppress(method=Suppressor.IN_GRAPH, iou=None), {"missed": 1}),
     ],
 )
 def test_an_overlap_near_the_threshold_is_an_edge_only_under_a_better_box(

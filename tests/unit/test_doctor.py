@@ -70,7 +70,8 @@ def test_the_packages_are_those_of_the_project() -> None:
     assert {package.name: package.least for package in PACKAGES} == parsed
 
 
-def test_the_report_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_names_what_is_missing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it, and a narrow table folds
     print_checkup(examine((ABSENT,)), stdout_console())
     shown = " ".join(capsys.readouterr().out.split())
     assert "no-such-package missing" in shown

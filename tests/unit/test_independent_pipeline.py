@@ -1,7 +1,5 @@
 """The second pipeline equals Ultralytics when it is healthy, and each of its faults shows as that fault should."""
 
-# ruff: noqa: D103 -- the name of a test is its claim
-
 from __future__ import annotations
 
 import ast
@@ -14,14 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import independent_pipeline as pipeline
 import numpy as np
 import pytest
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import independent_pipeline as pipeline
 from independent_pipeline import Settings, as_array, detect
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import pytest
 
 from parity.decode import Candidates
 from parity.spec import Suppress, Suppressor
-from parity.suppress import suppress
+from parity.suppress import non_maximum_suppression, suppress
 
 BOXES = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [0, 0, 10, 10]], np.float32)
 SCORES = np.array([[0.5, 0.4], [0.9, 0.1], [0.3, 0.2], [0.1, 0.8]], np.float32)
@@ -53,8 +53,10 @@ def test_equal_scores_keep_their_order() -> None:
 
 
 def test_nms_without_a_threshold_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="an IoU threshold for NMS"):
+        Suppress(iou=None)
     with pytest.raises(ValueError, match="NMS needs an IoU threshold"):
-        suppress(RAW, Suppress(iou=None))
+        non_maximum_suppression(RAW.boxes, RAW.labels[:, 0], Suppress(method=Suppressor.IN_GRAPH, iou=None))
 
 
 def test_the_callers_candidates_are_left_alone() -> None:

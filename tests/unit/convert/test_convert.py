@@ -57,6 +57,14 @@ def test_nothing_is_left_but_files_and_manifests(converted: Callable[[str], Path
     assert list(saved.parent.iterdir()) == [saved]
 
 
+def test_a_file_that_parity_has_not_made_is_not_overwritten(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    theirs = tmp_path / "tiny_64.onnx"
+    theirs.write_bytes(b"somebody's own export")
+    with pytest.raises(UsageError, match=r"tiny_64\.onnx"):
+        convert(checkpoint, "onnx", size=SIZE, out=tmp_path)
+    assert theirs.read_bytes() == b"somebody's own export"
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_stamp_comes_back(converted: Callable[[str], Path], checkpoint: Checkpoint, target: str) -> None:
     assert read_stamp(converted(target)) == Stamp(checkpoint.spec, checkpoint.sha256)
