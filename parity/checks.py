@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.comparison import ImageComparison, Rounding
+from parity.comparison import ImageComparison
 from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.display import display
@@ -28,7 +28,6 @@ class Compared:
     images: Sequence[DatasetImage]
     comparisons: Sequence[ImageComparison]
     limits: Limits
-    rounding: Rounding
 
 
 def parity_checks(compared: Compared) -> Iterator[Check]:

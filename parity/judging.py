@@ -11,7 +11,7 @@ from parity.baselines import Baseline, Identity, baseline_path, check_identity, 
 from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
 from parity.comparison import ImageComparison, Rounding, compare_image, count
-from parity.contests import Contest, Gate, class_map, reference_spec
+from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
 from parity.environment import environment
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
@@ -20,7 +20,7 @@ from parity.pipeline import Observation
 from parity.preprocess import preprocess
 from parity.request import DEFAULT_SIZE
 from parity.spec import Suppress
-from parity.verdict import Check, ConfigResult, Status, judge
+from parity.verdict import Check, ConfigResult, MetricComparison, Status, judge
 from parity.wire import sha256_of
 
 REPEATED_IMAGES = 2
@@ -38,44 +38,64 @@ class Outcome:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """What both sides said, image by image, and how they were asked."""
+
+    thresholds: Suppress
+    cut: Cut
+    reference: list[Observation]
+    candidate: list[Observation]
+
+
 def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
-    cut = contest.reference.shows.alike(contest.candidate.shows)
-    thresholds = deployed_thresholds(gate, contest)
-    reference = observed_reference(gate, contest, cut, thresholds)
-    stream = contest.candidate.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
-    candidate = list(gate.track(stream, contest.id, len(gate.dataset)))
-    comparisons = [compare_pair(gate, contest, pair, thresholds) for pair in zip(reference, candidate, strict=True)]
-    compared = Compared(
-        contest.id,
-        reference_spec(gate, contest.size or DEFAULT_SIZE).names,
-        gate.dataset.images,
-        comparisons,
-        gate.request.limits,
-        contest.candidate.rounding,
-    )
-    metrics = None
-    if gate.dataset.truths is not None:
-        metrics = compare_metrics(reference_metrics(gate, contest, cut, reference), measure(gate, candidate))
-    latency = time_contest(gate, contest) if gate.request.latency else None
-    counts = count(comparisons)
+    observed = observe_contest(gate, contest)
+    pairs = zip(observed.reference, observed.candidate, strict=True)
+    comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
+    metrics = contest_metrics(gate, contest, observed)
     result = ConfigResult(
         contest.id,
         contest.backend,
         contest.size,
         contest.candidate.identity,
-        thresholds.confidence,
-        thresholds.iou,
-        counts,
+        observed.thresholds.confidence,
+        observed.thresholds.iou,
+        count(comparisons),
         metrics,
-        latency,
+        time_contest(gate, contest) if gate.request.latency else None,
     )
-    identity = tuple(identity_checks(gate, contest, reference, thresholds))
-    against = (*parity_checks(compared), *accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, cut)))
-    steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
-    checks = (*identity, *(check if steady else doubted(check) for check in against))
+    checks = tuple(contest_checks(gate, contest, observed, comparisons, metrics))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
     return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes)
+
+
+def observe_contest(gate: Gate, contest: Contest) -> Observed:
+    """Run both sides, cut alike for AP."""
+    cut, thresholds = contest.reference.shows.alike(contest.candidate.shows), deployed_thresholds(gate, contest)
+    reference = observed_reference(gate, contest, cut, thresholds)
+    stream = contest.candidate.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
+    return Observed(thresholds, cut, reference, list(gate.track(stream, contest.id, len(gate.dataset))))
+
+
+def contest_metrics(gate: Gate, contest: Contest, observed: Observed) -> MetricComparison | None:
+    """The COCO numbers of both sides, ``None`` without labels."""
+    if gate.dataset.truths is None:
+        return None
+    return compare_metrics(reference_metrics(gate, contest, observed.cut, observed.reference), measure(gate, observed.candidate))
+
+
+def contest_checks(
+    gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], metrics: MetricComparison | None
+) -> Iterator[Check]:
+    """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
+    names = reference_spec(gate, contest.size or DEFAULT_SIZE).names
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.request.limits)
+    identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
+    accuracy = accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, observed.cut))
+    steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
+    yield from identity
+    yield from (check if steady else doubted(check) for check in (*parity_checks(compared), *accuracy))
 
 
 def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
@@ -86,7 +106,7 @@ def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
     elif isinstance(contest.candidate, ModelDetector):
         settings = contest.candidate.pipeline.spec.suppress
     else:
-        settings = Suppress(confidence=gate.request.confidence or Suppress().confidence, iou=gate.request.iou or Suppress().iou)
+        settings = with_thresholds(reference_spec(gate, DEFAULT_SIZE), gate.request).suppress
     return replace(settings, confidence=max(settings.confidence, declared))
 
 

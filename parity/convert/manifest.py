@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from parity.backends.artefact import read_artefact
 from parity.backends.base import open_session
+from parity.environment import installed
 from parity.errors import BadInput
 from parity.spec import STRICT, PipelineSpec
 from parity.wire import from_json, from_plain, read_json, to_json
@@ -103,10 +103,4 @@ def manifest_text(stamp: Stamp, artefact: Path) -> str:
 
 def installed_versions() -> dict[str, str]:
     """The versions of what takes part in an export."""
-    found = {}
-    for package in VERSIONS_OF:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {package: found for package in VERSIONS_OF if (found := installed(package)) is not None}

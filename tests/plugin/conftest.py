@@ -22,6 +22,13 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copy(SHAPES / "data.yaml", root / "data.yaml"))
 
 
+@pytest.fixture(autouse=True)
+def _a_run_of_its_own(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inner run is no worker of the outer one, and takes no other project's configuration for its own."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    pytester.makeini("[pytest]")
+
+
 @pytest.fixture(scope="session")
 def checkpoint() -> Path:
     """The embedded checkpoint."""

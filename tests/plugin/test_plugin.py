@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SUITE = ("--pyargs", "parity.suite", "-m", "parity", "-p", "no:cacheprovider")
+SUITE = ("-c", "tox.ini", "--pyargs", "parity.suite", "-m", "parity", "-p", "no:cacheprovider")
 SMALL = ("--parity-backend", "torchscript", "--parity-imgsz", "320")  # the backend that converts fastest
 
 
@@ -103,7 +103,7 @@ def test_a_test_of_ones_own_gets_the_verdict_from_the_fixture(pytester: pytest.P
         """
     )
 
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-c", "tox.ini", "-p", "no:cacheprovider")
 
     result.assert_outcomes(passed=1)
 

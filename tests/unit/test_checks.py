@@ -29,7 +29,7 @@ def compared(*pairs: tuple[Detections, Detections], absent: bool = False) -> Com
     images = (
         dataset([truth()] * len(pairs), ((0, "cat"),), names=[f"im\u202eage{n}.jpg" for n in range(len(pairs))]).images if pairs else ()
     )
-    return Compared("yolov8n-onnx-640", NAMES, images, comparisons, FLOAT32, Rounding())
+    return Compared("yolov8n-onnx-640", NAMES, images, comparisons, FLOAT32)
 
 
 def checks_of(*pairs: tuple[Detections, Detections], absent: bool = False) -> dict[str, Check]:
