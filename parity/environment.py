@@ -50,7 +50,7 @@ def busy_note(load: float | None) -> str | None:
     """A warning for whoever reads a latency that was taken under this load, ``None`` where there is nothing to warn of."""
     if load is None or load <= IDLE_LOAD:
         return None
-    return f"load {load:.1f} before the start: other programs were running, so repeat latencies on an idle machine"
+    return f"load {load:.1f} before the start: the machine was not idle, so repeat latencies on one that is"
 
 
 def processors() -> int:

@@ -6,7 +6,7 @@ from parity.verdict import Check
 
 SPEC = "`parity convert CHECKPOINT --print-spec` shows what the checkpoint needs"
 NEXT_STEPS = {
-    "images": "run the candidate on every image of the data set, and record an image without detections as well",
+    "images": "run the candidate on every image of the data set; on these the other side detects something",
     "finite": "look for an overflow: export in float32, or keep the layers of the head out of float16 and INT8",
     "evidence": "give images on which the reference detects something, or lower --conf",
     "missed": f"compare the candidate's preprocessing and NMS with the reference's: {SPEC}",

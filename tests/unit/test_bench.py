@@ -74,5 +74,5 @@ def test_the_table_says_what_was_timed_and_warns_of_a_busy_machine(capsys: pytes
     shown = " ".join(capsys.readouterr().out.split())
     assert "m.pt: the network alone, without preprocessing and NMS; 10 runs in turn on each of 1 image" in shown
     assert "pytorch channels_last 480x640 6.0 40.0 40.0 40.0 25.0 +0 % -50 %" in shown
-    assert "load 3.0 before the start: other programs were running" in shown
+    assert "load 3.0 before the start: the machine was not idle" in shown
     assert from_json(Bench, to_json(found), source="bench") == found
