@@ -16,7 +16,9 @@ from parity.convert.manifest import stamp_beside, stamp_in
 from parity.errors import BadInput
 from parity.spec import BoxFormat, Head, HeadLayout, PipelineSpec, Suppress, Suppressor, TensorLayout
 
-STRIDES = (8, 16, 32)  # of the three output levels of a YOLO; their cells are the anchors of a raw head
+FIRST_STRIDES = (8, 4, 16)  # of the finest output level: most models, those with a P2 level, the tiny ones
+ANCHORS_A_CELL = 3  # of v5, v7 and other heads with objectness
+END_TO_END_COLUMNS = 6  # x1, y1, x2, y2, score, class
 DECLARE = "say what the file is with --candidate-spec (parity convert --print-spec shows one)"
 TORCHSCRIPT_CONFIG = "config.txt"
 LITERALS = ("names", "args", "end2end")
@@ -74,7 +76,8 @@ def corrected(base: PipelineSpec, session: Session, path: Path) -> PipelineSpec:
     preprocess = replace(base.preprocess, layout=TensorLayout.NHWC if nhwc else TensorLayout.NCHW)
     height, width = preprocess.size
     outputs = session.run(np.zeros((1, height, width, 3) if nhwc else (1, 3, height, width), np.float32))
-    layout = head_layout([output.shape for output in outputs], len(names), preprocess.size, end_to_end=facts.end_to_end, path=path)
+    shapes, stride = [output.shape for output in outputs], preprocess.stride
+    layout = head_layout(shapes, len(names), preprocess.size, stride=stride, end_to_end=facts.end_to_end, path=path)
     if layout is HeadLayout.END_TO_END:
         head, suppress = Head(layout=layout, box_format=BoxFormat.XYXY), graph_suppress(base.suppress, facts.arguments, path)
     else:
@@ -138,22 +141,35 @@ def graph_suppress(base: Suppress, arguments: Mapping[str, Any], path: Path) -> 
     )
 
 
-def head_layout(shapes: list[tuple[int, ...]], classes: int, size: tuple[int, int], *, end_to_end: bool, path: Path) -> HeadLayout:
+def head_layout(
+    shapes: list[tuple[int, ...]], classes: int, size: tuple[int, int], *, stride: int, end_to_end: bool, path: Path
+) -> HeadLayout:
     """The only layout that the output shape allows; two or none raise ``BadInput``, since a guess would be silent.
 
     A two-class ``[1, 6, N]`` and an end-to-end ``[1, n, 6]`` differ by the number of rows: a raw head has one for every anchor.
+    ``stride`` is the network's largest.
     """
     shape = shapes[0]
-    anchors = sum((size[0] // stride) * (size[1] // stride) for stride in STRIDES)
+    rows, columns = shape[1:] if len(shape) == len(("batch", "rows", "columns")) else (0, 0)
+    anchors = anchor_counts(size, stride)
     fitting = {
-        HeadLayout.CHANNELS_FIRST: shape[1:] == (4 + classes, anchors),
-        HeadLayout.CHANNELS_LAST: shape[1:] == (anchors, 4 + classes),
-        HeadLayout.OBJECTNESS: shape[1:] in {(3 * anchors, 5 + classes), (anchors, 5 + classes)},
-        HeadLayout.END_TO_END: len(shape) == 3 and shape[2] == 6 and shape[1] != anchors,  # noqa: PLR2004 - x1, y1, x2, y2, score, class
+        HeadLayout.CHANNELS_FIRST: rows == 4 + classes and columns in anchors,
+        HeadLayout.CHANNELS_LAST: rows in anchors and columns == 4 + classes,
+        HeadLayout.OBJECTNESS: rows in anchors | {ANCHORS_A_CELL * count for count in anchors} and columns == 5 + classes,
+        HeadLayout.END_TO_END: rows not in anchors and columns == END_TO_END_COLUMNS,
     }
     layouts = [layout for layout, fits in fitting.items() if fits and (layout is HeadLayout.END_TO_END or not end_to_end)]
     if len(layouts) == 1:
         return layouts[0]
     found = " and ".join(str(list(each)) for each in shapes) + (f", which fits {' and '.join(layouts)}" if layouts else "")
-    expected = f"[1, {4 + classes}, {anchors}], its transpose, [1, {3 * anchors}, {5 + classes}] or [1, n, 6] for {classes} classes"
+    count = anchor_counts(size, stride, first=(8,)).pop()
+    expected = (
+        f"[1, {4 + classes}, {count}], its transpose, [1, {ANCHORS_A_CELL * count}, {5 + classes}] or [1, n, 6] for {classes} classes"
+    )
     raise BadInput("the head layout cannot be told from the outputs", file=path, found=found, expected=expected, next_step=DECLARE)
+
+
+def anchor_counts(size: tuple[int, int], stride: int, *, first: tuple[int, ...] = FIRST_STRIDES) -> set[int]:
+    """How many cells the output levels of a YOLO have together: strides double from one of ``first`` up to ``stride``."""
+    levels = [[2**k for k in range(start.bit_length() - 1, stride.bit_length())] for start in first]
+    return {sum((size[0] // step) * (size[1] // step) for step in steps) for steps in levels}

@@ -26,8 +26,8 @@ LISTS = (
     ("imgsz", DEFAULT_SIZES, "network sizes in pixels, a side or HEIGHTxWIDTH"),
 )
 PATHS = (
-    ("data", "data.yaml, COCO JSON or folder of images"),
-    ("baselines", "folder of stored results"),
+    ("data", "", "data.yaml, COCO JSON or folder of images"),
+    ("baselines", "baselines", "folder of stored results"),
 )
 
 
@@ -37,9 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, default, text in LISTS:
         group.addoption(f"--parity-{name}", action="append", metavar=name.upper(), help=text)
         parser.addini(f"parity_{name}", text, type="linelist", default=[default] if default else [])
-    for name, text in PATHS:
+    for name, default, text in PATHS:
         group.addoption(f"--parity-{name}", metavar="PATH", help=text)
-        parser.addini(f"parity_{name}", text, default="")
+        parser.addini(f"parity_{name}", text, default=default)
     group.addoption(
         "--parity-trust-checkpoint", action="append", default=[], metavar="sha256:DIGEST", help="load this file although it runs code"
     )
@@ -115,7 +115,8 @@ def matching(config: pytest.Config, pattern: str) -> list[Path]:
 def parity_gate(pytestconfig: pytest.Config) -> Callable[..., Result]:
     """Gate a reference from a test of your own: ``parity_gate("best.pt", candidates=["best.onnx"], data="data.yaml").verdict``.
 
-    Keywords are the fields of ``parity.request.GateRequest``; what is left out comes from the ``--parity-*`` options.
+    Keywords are the fields of ``parity.request.GateRequest``; what is left out comes from the ``--parity-*`` options, but stored
+    results are held against only where ``baselines`` is given.
     """
     from parity.suite.running import gate_from_options  # noqa: PLC0415 - loads NumPy and the runtimes
 

@@ -14,7 +14,7 @@ from parity.suite.running import Gates, configs
 SUITE = Path(__file__).parent
 NOTHING_TO_GATE = (
     "nothing to gate: give --parity-checkpoint best.pt and --parity-data data.yaml "
-    "(or the ini keys parity_checkpoint and parity_data), and --parity-baselines DIR for the stored results"
+    "(or the ini keys parity_checkpoint and parity_data); stored results lie in baselines, or say --parity-baselines DIR"
 )
 
 

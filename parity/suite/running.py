@@ -110,13 +110,13 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
         if reference is None and len(settings.checkpoints) != 1:
             raise UsageError("which reference?", expected="parity_gate(reference) or one --parity-checkpoint")
         chosen = Path(reference) if reference is not None else settings.checkpoints[0]
-        defaults = request(settings, chosen)
+        defaults = replace(request(settings, chosen), latency=True, baselines=None)
         if options.get("candidates") and "backends" not in options:
             options["backends"] = ()
         for name in ("data", "images", "candidate_spec", "baselines"):
             if isinstance(options.get(name), str):
                 options[name] = Path(options[name])
         listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-        return run_gate(replace(defaults, latency=True, **listed))
+        return run_gate(replace(defaults, **listed))
 
     return gate

@@ -33,7 +33,7 @@ def test_ap_holds_against_the_baseline(parity_config: Config, parity_gates: Gate
     """AP differs from the stored, reviewed result by no more than the limit; a baseline never blesses itself."""
     gate, outcome = parity_gates.gate(parity_config.checkpoint), parity_gates.outcome(parity_config)
     if outcome.baseline_file is None or outcome.baseline is None:
-        pytest.fail("no stored results to hold against: give --parity-baselines DIR and labelled data", pytrace=False)
+        pytest.fail("nothing to hold against a stored result: AP needs labelled data", pytrace=False)
     if parity_gates.settings.update:
         try:
             old = load_baseline(outcome.baseline_file)

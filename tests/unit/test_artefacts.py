@@ -47,7 +47,16 @@ def session(output: tuple[int, ...] = (1, 7, 126), *, shape: Shape | None = NCHW
     ],
 )
 def test_the_layout_is_told_from_the_shape(shape: tuple[int, ...], classes: int, layout: HeadLayout) -> None:
-    assert head_layout([shape], classes, SIZE, end_to_end=False, path=FILE) is layout
+    assert head_layout([shape], classes, SIZE, stride=32, end_to_end=False, path=FILE) is layout
+
+
+@pytest.mark.parametrize(
+    ("anchors", "stride"),
+    [(8400, 32), (8500, 64), (34000, 32), (2000, 32)],
+    ids=["three levels from 8", "four levels from 8", "four levels from 4", "two levels from 16"],
+)
+def test_the_anchors_are_counted_by_the_networks_strides(anchors: int, stride: int) -> None:
+    assert head_layout([(1, 84, anchors)], 80, SIZE, stride=stride, end_to_end=False, path=FILE) is HeadLayout.CHANNELS_FIRST
 
 
 @pytest.mark.parametrize(
@@ -63,14 +72,14 @@ def test_the_layout_is_told_from_the_shape(shape: tuple[int, ...], classes: int,
 )
 def test_two_layouts_or_none_are_refused(shapes: list[tuple[int, ...]], classes: int) -> None:
     with pytest.raises(BadInput, match="the head layout cannot be told from the outputs") as caught:
-        head_layout(shapes, classes, SIZE, end_to_end=False, path=FILE)
+        head_layout(shapes, classes, SIZE, stride=32, end_to_end=False, path=FILE)
     assert "--candidate-spec" in str(caught.value)
 
 
 def test_metadata_that_says_end_to_end_settles_it() -> None:
-    assert head_layout([(1, 3 * ANCHORS, 6)], 1, SIZE, end_to_end=True, path=FILE) is HeadLayout.END_TO_END
+    assert head_layout([(1, 3 * ANCHORS, 6)], 1, SIZE, stride=32, end_to_end=True, path=FILE) is HeadLayout.END_TO_END
     with pytest.raises(BadInput, match="cannot be told"):
-        head_layout([(1, 84, ANCHORS)], 80, SIZE, end_to_end=True, path=FILE)
+        head_layout([(1, 84, ANCHORS)], 80, SIZE, stride=32, end_to_end=True, path=FILE)
 
 
 # Who is believed
