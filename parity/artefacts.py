@@ -18,6 +18,7 @@ from parity.spec import BoxFormat, Head, HeadLayout, PipelineSpec, Suppress, Sup
 
 FIRST_STRIDES = (8, 4, 16)  # of the finest output level: most models, those with a P2 level, the tiny ones
 ANCHORS_A_CELL = 3  # of v5, v7 and other heads with objectness
+END_TO_END_ROWS = 300  # by default; a raw head has as many anchors at 192 x 320, and then the metadata has to tell
 END_TO_END_COLUMNS = 6  # x1, y1, x2, y2, score, class
 DECLARE = "say what the file is with --candidate-spec (parity convert --print-spec shows one)"
 TORCHSCRIPT_CONFIG = "config.txt"
@@ -33,21 +34,31 @@ class FileSpec:
     spec: PipelineSpec
     origin: str
     checkpoint_sha256: str | None = None
+    has_names: bool = True
 
 
-def spec_of_file(path: Path, session: Session, reference: PipelineSpec, *, declared: PipelineSpec | None = None) -> FileSpec:
+def spec_of_file(
+    path: Path,
+    session: Session,
+    reference: PipelineSpec,
+    *,
+    declared: PipelineSpec | None = None,
+    asked: tuple[int, int] | None = None,
+) -> FileSpec:
     """The declared spec, else the file's stamp, else the reference's spec corrected by what the file says.
 
-    ``reference.preprocess.size`` is taken where the file leaves its size open.
+    The size is the one that the file fixes, else the one ``asked`` for, else that of the spec.
     """
     stamp = stamp_in(session.metadata, source=path) or stamp_beside(path)
     checkpoint = stamp.checkpoint_sha256 if stamp else None
-    size = input_size(session) or reference.preprocess.size
-    if declared is not None:
-        return FileSpec(with_size(declared, size), "the spec given with --candidate-spec", checkpoint)
-    if stamp is not None:
-        return FileSpec(with_size(stamp.spec, size), "its own stamp", stamp.checkpoint_sha256)
-    return FileSpec(corrected(with_size(reference, size), session, path), "its metadata and output shapes, no stamp")
+    own = declared or (stamp.spec if stamp else None)
+    size = input_size(session) or asked or (own or reference).preprocess.size
+    if own is not None:
+        origin = "its own stamp" if declared is None else "the spec given with --candidate-spec"
+        return FileSpec(with_size(own, size), origin, checkpoint)
+    facts = read_facts(session.metadata, path)
+    spec = corrected(with_size(reference, size), facts, session, path)
+    return FileSpec(spec, "its metadata and output shapes, no stamp", None, has_names=facts.names is not None)
 
 
 def with_size(spec: PipelineSpec, size: tuple[int, int]) -> PipelineSpec:
@@ -64,9 +75,8 @@ def input_size(session: Session) -> tuple[int, int] | None:
     return None if height is None or width is None else (height, width)
 
 
-def corrected(base: PipelineSpec, session: Session, path: Path) -> PipelineSpec:
+def corrected(base: PipelineSpec, facts: Facts, session: Session, path: Path) -> PipelineSpec:
     """A spec with the class names, tensor layout, head and in-graph NMS that the file tells."""
-    facts = read_facts(session.metadata, path)
     if facts.task != "detect":
         raise BadInput(
             "is not a detector", file=path, found=f"task {facts.task}", expected="task detect", next_step="give a detection model"
@@ -99,7 +109,7 @@ def read_facts(metadata: Mapping[str, str], path: Path) -> Facts:
     """Read Ultralytics' metadata: one JSON text in TorchScript, Python literals by key in ONNX; absent ones are ``None``."""
     try:
         stored = json.loads(metadata[TORCHSCRIPT_CONFIG]) if TORCHSCRIPT_CONFIG in metadata else literals(metadata)
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as failure:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as failure:
         raise BadInput("its metadata cannot be read", file=path, found=failure, next_step=DECLARE) from None
     arguments = stored.get("args")
     arguments = arguments if isinstance(arguments, dict) else {}
@@ -156,7 +166,7 @@ def head_layout(
         HeadLayout.CHANNELS_FIRST: rows == 4 + classes and columns in anchors,
         HeadLayout.CHANNELS_LAST: rows in anchors and columns == 4 + classes,
         HeadLayout.OBJECTNESS: rows in anchors | {ANCHORS_A_CELL * count for count in anchors} and columns == 5 + classes,
-        HeadLayout.END_TO_END: rows not in anchors and columns == END_TO_END_COLUMNS,
+        HeadLayout.END_TO_END: columns == END_TO_END_COLUMNS and (end_to_end or rows not in anchors or rows == END_TO_END_ROWS),
     }
     layouts = [layout for layout, fits in fitting.items() if fits and (layout is HeadLayout.END_TO_END or not end_to_end)]
     if len(layouts) == 1:

@@ -71,6 +71,7 @@ class ModelDetector:
     pipeline: Pipeline
     notes: tuple[str, ...] = ()
     rounding: Rounding = UNROUNDED
+    relabel: Mapping[int, int] | None = None  # class indices to those of the other side
 
     @property
     def shows(self) -> Cut:
@@ -84,7 +85,8 @@ class ModelDetector:
         settings = self.pipeline.spec.suppress
         own = replace(settings, confidence=max(settings.confidence, deployed.confidence))
         pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
-        return observe_many((image.path for image in images), pipeline, evaluation=evaluated.apply(settings))
+        for seen in observe_many((image.path for image in images), pipeline, evaluation=evaluated.apply(settings)):
+            yield seen if self.relabel is None else seen.relabelled(self.relabel)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

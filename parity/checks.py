@@ -49,10 +49,13 @@ def parity_checks(compared: Compared) -> Iterator[Check]:
 def evidence(compared: Compared) -> Check:
     """Agreement on nothing proves nothing: the reference must detect something."""
     total = sum(len(c.matches.reference) for c in compared.comparisons)
-    status = Status.PASS if total else Status.INCONCLUSIVE
+    broken = sum(c.matches.reference.non_finite for c in compared.comparisons)
+    status = Status.PASS if total and not broken else Status.INCONCLUSIVE
     detail = f"{total} reference detections on {len(compared.comparisons)} images"
     if not total:
         detail += ": give images on which the reference detects something, or a lower --conf"
+    if broken:
+        detail += f"; {broken} outputs of the reference are NaN or infinite, so it cannot judge"
     return Check("evidence", compared.config, status, total, None, "at least one detection", detail)
 
 

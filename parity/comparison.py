@@ -45,7 +45,7 @@ class ImageComparison:
     def agrees(self) -> bool:
         """Whether nothing on this image is beyond its limit."""
         different = (self.shifted, self.rescored, self.missed, self.ghosts, self.matches.class_flips)
-        return not (self.absent or self.non_finite or any(map(len, different)))
+        return not (self.absent or self.non_finite or self.matches.reference.non_finite or any(map(len, different)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def compare_image(
         ghosts=matches.ghosts[~ghost_edge],
         edges=int(missed_edge.sum() + ghost_edge.sum()),
         absent=absent and bool((~missed_edge).sum() + (~ghost_edge).sum()),
-        non_finite=reference.non_finite + candidate.non_finite,
+        non_finite=candidate.non_finite,
     )
 
 

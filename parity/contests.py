@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from parity.artefacts import spec_of_file
+from parity.artefacts import FileSpec, input_size, spec_of_file
 from parity.backends.artefact import read_artefact
-from parity.backends.base import ANY_IMAGE, BACKENDS, Session, open_session
+from parity.backends.base import BACKENDS, Session, open_session
 from parity.baselines import slug
 from parity.candidates import Cut, Detector, ModelDetector
 from parity.convert import convert
@@ -22,10 +22,11 @@ from parity.models import Checkpoint, load_checkpoint
 from parity.pipeline import Observation, Pipeline
 from parity.predictions import open_callable, open_predictions
 from parity.request import DEFAULT_SIZE, GateRequest, Size
-from parity.spec import HeadLayout, PipelineSpec, Suppressor
+from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
 from parity.verdict import CandidateId
 from parity.wire import from_plain, read_json
 
+CHECKPOINT = ".pt"
 Track = Callable[[Iterable[Observation], str, int], Iterable[Observation]]
 
 
@@ -45,6 +46,7 @@ class Contest:
     reference: Detector
     candidate: Detector
     checkpoint_sha256: str | None = None  # that the candidate says it came from
+    has_names: bool = True  # the candidate has class names of its own
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +59,7 @@ class Gate:
     resources: ExitStack
     track: Track = untracked
     checkpoint: Checkpoint | None = None
-    observed: dict[tuple[Size | None, Cut], list[Observation]] = field(default_factory=dict)
+    observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
     measured: dict[tuple[Size | None, Cut], CocoMetrics] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
 
@@ -73,7 +75,7 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     full = open_dataset(request.data, images=request.images, allow_missing_labels=not request.labelled)
     dataset = full.subset(request.limit, request.seed) if request.limit else full
     gate = Gate(request, full, dataset, resources, track)
-    if request.reference.suffix != ".json":
+    if request.reference.suffix.lower() != ".json":
         gate.checkpoint = load_checkpoint(request.reference, trusted=request.trusted, end_to_end=request.end_to_end or None)
         class_map(gate)
     return gate
@@ -117,32 +119,57 @@ def given_contests(gate: Gate) -> Iterator[Contest]:
 
 def file_contests(gate: Gate, path: Path) -> Iterator[Contest]:
     """A model file at its own size, or where it leaves that open at every size asked for."""
-    for size in gate.request.sizes or (DEFAULT_SIZE,):
-        contest = model_contest(gate, path, size)
-        yield contest
-        if contest.size != size or session_of(gate, path).input_shape not in (None, ANY_IMAGE):
-            return
+    fixed = input_size(session_of(gate, path))
+    for size in (None,) if fixed else gate.request.sizes or (None,):
+        yield model_contest(gate, path, size)
 
 
-def model_contest(gate: Gate, path: Path, size: Size) -> Contest:
+def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
     """A model file against the reference at the size the file takes."""
     session = session_of(gate, path)
-    base = reference_spec(gate, size)
-    declared = read_spec(gate.request.candidate_spec) if gate.request.candidate_spec else None
-    found = spec_of_file(path, session, base, declared=declared)
-    spec = found.spec if declared else with_thresholds(found.spec, gate.request)
+    base = reference_spec(gate, asked or DEFAULT_SIZE)
+    found = spec_of_file(path, session, base, declared=declared_spec(gate, path), asked=asked)
+    spec = found.spec if gate.request.candidate_spec else with_thresholds(found.spec, gate.request)
     identity = CandidateId("model", str(path), hashlib.sha256(read_artefact(path, kind="a model")).hexdigest())
-    notes = (f"its spec is {found.origin}", *misfits(spec, base, gate.request))
-    candidate = ModelDetector(identity, Pipeline(spec, session), notes)
+    notes = (f"its spec is {found.origin}", *misfits(spec, base, gate.request.sizes if input_size(session) else ()))
+    candidate = ModelDetector(identity, Pipeline(spec, session), notes, relabel=relabelling(gate, found))
     actual = spec.preprocess.size
-    reference = reference_detector(gate, actual)
-    return Contest(config_id(gate, session.backend, actual), session.backend, actual, reference, candidate, found.checkpoint_sha256)
+    return Contest(
+        config_id(gate, session.backend, actual),
+        session.backend,
+        actual,
+        reference_detector(gate, actual),
+        candidate,
+        found.checkpoint_sha256,
+        has_names=found.has_names,
+    )
 
 
-def misfits(spec: PipelineSpec, reference: PipelineSpec, request: GateRequest) -> Iterator[str]:
-    """What differs between the file and what was asked for, and is not a fault of the file."""
-    if request.sizes and spec.preprocess.size not in request.sizes:
-        yield f"its size is fixed at {spec.preprocess.size}, so --imgsz does not apply"
+def declared_spec(gate: Gate, path: Path) -> PipelineSpec | None:
+    """The spec that was given for a candidate; a checkpoint brings its own."""
+    if gate.request.candidate_spec is not None:
+        return read_spec(gate.request.candidate_spec)
+    return candidate_checkpoint(gate, path).spec if path.suffix.lower() == CHECKPOINT else None
+
+
+def candidate_checkpoint(gate: Gate, path: Path) -> Checkpoint:
+    """A checkpoint as candidate, loaded as the reference is."""
+    return load_checkpoint(path, trusted=gate.request.trusted, end_to_end=gate.request.end_to_end or None)
+
+
+def relabelling(gate: Gate, found: FileSpec) -> Mapping[int, int] | None:
+    """The file's class indices to the reference's, by name, where the reference is a list of detections without names of its own."""
+    if gate.checkpoint is not None or not gate.dataset.categories or not found.has_names:
+        return None
+    index_of = class_map(gate).index_of
+    own = map_classes(found.spec.names, gate.dataset.categories, source=str(gate.request.data))
+    return {index: index_of[category] for index, category in own.category_of.items()}
+
+
+def misfits(spec: PipelineSpec, reference: PipelineSpec, asked: tuple[Size, ...]) -> Iterator[str]:
+    """What differs between a file (of a fixed size, where ``asked`` is given) and what was asked for, and is not its fault."""
+    if asked not in ((), (spec.preprocess.size,)):
+        yield f"its size is fixed at {spec.preprocess.size}, so --imgsz does not apply to it"
     end_to_end = HeadLayout.END_TO_END
     if spec.head.layout is end_to_end and not spec.suppress.graph_confidence and reference.head.layout is not end_to_end:
         yield "it is end to end and the reference is not: --end-to-end takes the reference's own end-to-end head, where it has one"
@@ -155,7 +182,7 @@ def recorded_contest(gate: Gate, name: str) -> Contest:
         step = "gate each size by itself"
         raise UsageError("recorded detections belong to one size", found=f"{len(sizes)} sizes", expected="one --imgsz", next_step=step)
     confidence = gate.request.candidate_confidence
-    if Path(name).suffix == ".json":
+    if Path(name).suffix.lower() == ".json":
         candidate = open_predictions(Path(name), gate.dataset, index_of=category_indices(gate), confidence=confidence, full=gate.full)
     elif ":" in name:
         candidate = open_callable(name, gate.dataset, confidence=confidence)
@@ -205,8 +232,17 @@ def session_of(gate: Gate, path: Path) -> Session:
     """An open session of a file, opened once and closed with the gate."""
     key = str(path)
     if key not in gate.sessions:
-        gate.sessions[key] = gate.resources.enter_context(open_session(path, threads=gate.request.threads))
+        gate.sessions[key] = gate.resources.enter_context(open_candidate(gate, path))
     return gate.sessions[key]
+
+
+def open_candidate(gate: Gate, path: Path) -> Session:
+    """A new session of a file."""
+    if path.suffix.lower() != CHECKPOINT:
+        return open_session(path, threads=gate.request.threads)
+    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
+
+    return PyTorchSession(candidate_checkpoint(gate, path).network, threads=gate.request.threads)
 
 
 def class_map(gate: Gate) -> ClassMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -59,6 +60,11 @@ class Detections:
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Self:
         """A selection that keeps the order."""
         return type(self)(self.boxes[which], self.scores[which], self.classes[which], self.non_finite)
+
+    def relabelled(self, index_of: Mapping[int, int]) -> Self:
+        """The same boxes under other class indices; a class that has none becomes -1 - class, which is nobody's."""
+        classes = [index_of.get(index, -1 - index) for index in self.classes.tolist()]
+        return type(self)(self.boxes, self.scores, np.array(classes, np.int64), self.non_finite)
 
     def above(self, confidence: float, *, at_most: int | None = None) -> Self:
         """The detections whose score is above ``confidence``, and of those the best ``at_most``."""

@@ -112,7 +112,7 @@ def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
 
 def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppress) -> list[Observation]:
     """What the reference does on every image at this size; run once for all candidates that are cut alike."""
-    key = (contest.size, cut)
+    key = (contest.size, cut, thresholds)
     if key not in gate.observed:
         stream = contest.reference.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
         size = "" if contest.size is None else f" {contest.size[0]}"
@@ -170,7 +170,9 @@ def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observatio
         pairs = zip_longest(contest.candidate.pipeline.spec.names, gate.checkpoint.spec.names)
         different = sum(candidate != trained for candidate, trained in pairs)
         detail = "class names or their order differ from the checkpoint's" if different else ""
-        yield judge("names", contest.id, different, gate.request.limits.none, detail=detail)
+        check = judge("names", contest.id, different, gate.request.limits.none, detail=detail)
+        unnamed = "the file has no class names of its own, so their order was not checked"
+        yield check if contest.has_names else replace(check, status=Status.NOT_CHECKED, measured=None, detail=unnamed)
         if contest.checkpoint_sha256 is not None:
             stale = contest.checkpoint_sha256 != gate.checkpoint.sha256
             made, trained = contest.checkpoint_sha256[:12], gate.checkpoint.sha256[:12]

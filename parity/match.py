@@ -47,7 +47,7 @@ def match(reference: Detections, candidate: Detections) -> Matches:
 
     A pair overlaps by at least ``MATCH_IOU``; among these the sum of overlaps is the largest possible.
     """
-    overlap = iou(reference.boxes, candidate.boxes)
+    overlap = iou(at_least_a_pixel(reference.boxes), at_least_a_pixel(candidate.boxes))
     overlap[overlap < MATCH_IOU] = 0
     nearness = 1 - SCORE_WEIGHT * np.clip(np.abs(reference.scores[:, None] - candidate.scores[None, :]), 0, 1)
     value = overlap * nearness
@@ -60,6 +60,11 @@ def match(reference: Detections, candidate: Detections) -> Matches:
     missed = np.setdiff1d(np.arange(len(reference)), taken[:, 0])
     ghosts = np.setdiff1d(np.arange(len(candidate)), taken[:, 1])
     return Matches(reference, candidate, pairs, flips, missed, ghosts)
+
+
+def at_least_a_pixel(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Boxes widened to one pixel: one that clipping left without height overlaps nothing, not even itself."""
+    return np.concatenate([boxes[:, :2], np.maximum(boxes[:, 2:], boxes[:, :2] + 1)], axis=1)
 
 
 def assign(value: NDArray[np.float64]) -> Pairs:

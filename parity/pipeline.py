@@ -5,9 +5,10 @@ preprocess -> network -> decode -> suppress -> restore
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Observation:
     evaluated: Detections
     gain: float | None
     absent: bool = False
+
+    def relabelled(self, index_of: Mapping[int, int]) -> Self:
+        """The same detections under other class indices."""
+        return replace(self, deployed=self.deployed.relabelled(index_of), evaluated=self.evaluated.relabelled(index_of))
 
 
 def detect_many(images: Iterable[Path], pipeline: Pipeline) -> Iterator[Detections]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,10 @@ from parity.limits import EVALUATION_CONFIDENCE, MAX_ROUNDING_PX, MAX_ROUNDING_S
 from parity.verdict import CandidateId
 from parity.wire import read_json
 
+K = TypeVar("K", bound=Hashable)
 ROUNDING_STEPS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
 FEWEST_FOR_ROUNDING = 4  # numbers; fewer lie on a grid by chance
+EVALUATION_DUMP = 0.05  # a file that goes down to lower scores was written for AP; what is deployed shows every label it gives
 FEWEST_FULL = 100  # detections; a count below that two images share is chance, not a cut
 UNKNOWN_CLASS = 100_000  # first index of categories that the model has no class for: they can match nothing
 RESULTS_STEP = "write a JSON array of {image_id, category_id, bbox: [x, y, width, height], score}"
@@ -45,7 +49,8 @@ def open_predictions(
         raise BadInput(
             "is not a predictions file", file=path, found=type(rows).__name__, expected="a COCO results array", next_step=RESULTS_STEP
         )
-    keys = image_keys(dataset, (full or dataset).images)
+    images = (full or dataset).images
+    keys = image_keys(dataset, images)
     numbers = [read_row(row, place, path, keys) for place, row in enumerate(rows)]
     table = np.array(numbers, np.float64).reshape(-1, 7)
     category_ids = table[:, 1].astype(np.int64)
@@ -54,7 +59,7 @@ def open_predictions(
     identity = CandidateId("predictions", path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     unknown = sorted(set(category_ids.tolist()) - set(known))
     notes = (f"category ids that the model has no class for: {unknown[:10]}",) if unknown else ()
-    return recorded(identity, table, confidence=confidence, notes=notes)
+    return recorded(identity, table, images, confidence=confidence, notes=notes)
 
 
 def unknown_class(category: int) -> int:
@@ -62,23 +67,23 @@ def unknown_class(category: int) -> int:
     return category if category < 0 else UNKNOWN_CLASS + category
 
 
-def read_row(row: Any, place: int, path: Path, keys: Mapping[str, int]) -> list[float]:
-    """Image number, category, box and score of one result."""
+def read_row(row: Any, place: int, path: Path, keys: ImageKeys) -> list[float]:
+    """The image's place, category, box and score of one result."""
     where = f"result {place}"
     if not isinstance(row, dict):
         raise BadInput(f"{where} is not an object", file=path, found=row, next_step=RESULTS_STEP)
     key = row.get("image_id", row.get("file_name"))
-    if str(key) not in keys:
-        raise BadInput(
-            f"{where} names an image that the data set has not", file=path, found=key, expected="an image id or file name of the data"
-        )
+    image = keys.find(key)
+    if image is None:
+        expected = "an image id or file name of the data"
+        raise BadInput(f"{where} names an image that the data set has not", file=path, found=key, expected=expected)
     box, score, category = row.get("bbox"), row.get("score"), row.get("category_id")
     if not (isinstance(box, list) and len(box) == 4 and all(map(is_number, [*box, score]))):  # noqa: PLR2004 - x, y, width, height
         found = f"bbox {box}, score {score}"
         raise BadInput(f"{where} has no box of four numbers with a score", file=path, found=found, next_step=RESULTS_STEP)
     if not isinstance(category, int) or not is_number(category):
         raise BadInput(f"{where} has no whole category_id", file=path, found=category, next_step=RESULTS_STEP)
-    return [keys[str(key)], category, *box, score]
+    return [image, category, *box, score]
 
 
 def is_number(value: object) -> bool:
@@ -86,33 +91,62 @@ def is_number(value: object) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CLASS)
 
 
-def image_keys(dataset: Dataset, images: Sequence[DatasetImage]) -> dict[str, int]:
-    """Every way a predictions file may name an image: by file name, base name or stem, and by COCO's id or else the stem's number.
+@dataclass(frozen=True, slots=True)
+class ImageKeys:
+    """How a predictions file may name an image: by number or by name; the values are places in the list of images."""
 
-    A name that two images share is left out.
-    """
-    keys: dict[str, set[int]] = {}
-    for image in images:
+    by_number: Mapping[int, int]
+    by_name: Mapping[str, int]
+
+    def find(self, key: object) -> int | None:
+        """The place of an image, ``None`` where no image, or more than one, has this key."""
+        if isinstance(key, str):
+            named = self.by_name.get(key)
+            return self.by_number.get(int(key)) if named is None and key.isdecimal() else named
+        return self.by_number.get(key) if isinstance(key, int) and not isinstance(key, bool) else None
+
+
+def image_keys(dataset: Dataset, images: Sequence[DatasetImage]) -> ImageKeys:
+    """Names are file name, base name and stem; numbers are COCO's ids, and elsewhere what the stem says as a number."""
+    numbers, names = [], []
+    for place, image in enumerate(images):
         name = Path(image.file_name)
-        stem_number = {str(int(name.stem))} if name.stem.isdecimal() else set()
-        number = {str(image.id)} if dataset.kind == "coco" else stem_number
-        for key in {image.file_name, name.name, name.stem} | number:
-            keys.setdefault(key, set()).add(image.id)
-    return {key: next(iter(ids)) for key, ids in keys.items() if len(ids) == 1}
+        if dataset.kind == "coco" or name.stem.isdecimal():
+            numbers.append((image.id if dataset.kind == "coco" else int(name.stem), place))
+        names += [(key, place) for key in {image.file_name, name.name, name.stem}]
+    return ImageKeys(unambiguous(numbers), unambiguous(names))
+
+
+def unambiguous(pairs: Iterable[tuple[K, int]]) -> dict[K, int]:
+    """Keys to places; a key that two places share is left out."""
+    listed = list(pairs)
+    shared = Counter(key for key, _ in listed)
+    return {key: place for key, place in listed if shared[key] == 1}
 
 
 def open_callable(name: str, dataset: Dataset, *, confidence: float | None = None) -> RecordedDetector:
     """Import ``module:function`` and run it on every image: ``detect(path) -> (n, 6)`` of x1, y1, x2, y2, score, class index."""
-    detect = import_callable(name)
     rows = [np.empty((0, 7))]
-    for image in dataset.images:
-        found = rows_of_callable(call(detect, name, image.path), name, image.path)
-        corner_size = np.concatenate([found[:, :2], found[:, 2:4] - found[:, :2]], axis=1)
-        rows.append(np.column_stack([np.full(len(found), image.id), found[:, 5], corner_size, found[:, 4]]))
-    table = np.concatenate(rows)
-    detector = recorded(CandidateId("callable", name, None), table, confidence=confidence)
+    with current_folder_on_path():
+        detect = import_callable(name)
+        for place, image in enumerate(dataset.images):
+            found = rows_of_callable(call(detect, name, image.path), name, image.path)
+            corner_size = np.concatenate([found[:, :2], found[:, 2:4] - found[:, :2]], axis=1)
+            rows.append(np.column_stack([np.full(len(found), place), found[:, 5], corner_size, found[:, 4]]))
+    identity = CandidateId("callable", name, None)
+    detector = recorded(identity, np.concatenate(rows), dataset.images, confidence=confidence, rounding=UNROUNDED)
     seen = {image.id: Detections.none() for image in dataset.images}
-    return replace(detector, recorded={**seen, **detector.recorded}, rounding=UNROUNDED)
+    return replace(detector, recorded={**seen, **detector.recorded})
+
+
+@contextmanager
+def current_folder_on_path() -> Iterator[None]:
+    """Modules of the current folder can be imported, as with ``python -m``, by the callable too while it runs."""
+    sys.path.insert(0, "")
+    try:
+        yield
+    finally:
+        sys.path.remove("")
 
 
 def call(detect: Callable[[Path], Any], name: str, image: Path) -> Any:
@@ -138,26 +172,31 @@ def rows_of_callable(answer: Any, name: str, image: Path) -> NDArray[np.float64]
 
 
 def import_callable(name: str) -> Callable[[Path], Any]:
-    """The function of ``module:function``; the current folder is searched too, as ``python -m`` does."""
+    """The function of ``module:function``; whatever its import raises becomes ``UsageError``."""
     module, _, attribute = name.partition(":")
-    sys.path.insert(0, "")
     try:
         found: Callable[[Path], Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, TypeError, ValueError) as failure:  # the last two for names such as `.a:b` and `:b`
-        raise UsageError("the candidate callable cannot be imported", found=f"{name}: {failure}", expected="module:function") from None
-    finally:
-        sys.path.remove("")
+    except Exception as failure:
+        reason = f"{name}: {type(failure).__name__}: {failure}"
+        raise UsageError("the candidate callable cannot be imported", found=reason, expected="module:function") from failure
     return found
 
 
 def recorded(
-    identity: CandidateId, table: NDArray[np.float64], *, confidence: float | None, notes: tuple[str, ...] = ()
+    identity: CandidateId,
+    table: NDArray[np.float64],
+    images: Sequence[DatasetImage],
+    *,
+    confidence: float | None,
+    rounding: Rounding | None = None,
+    notes: tuple[str, ...] = (),
 ) -> RecordedDetector:
-    """A detector from rows of image id, class, x, y, width, height, score; how they were cut and rounded is read off."""
-    rounding = Rounding(rounding_step(table[:, 2:6], MAX_ROUNDING_PX), rounding_step(table[:, 6], MAX_ROUNDING_SCORE))
+    """A detector from rows of an image's place, class, x, y, width, height, score; how they were cut and rounded is read off."""
+    if rounding is None:
+        rounding = Rounding(rounding_step(table[:, 2:6], MAX_ROUNDING_PX), rounding_step(table[:, 6], MAX_ROUNDING_SCORE))
     order = np.argsort(table[:, 0], kind="stable")
     groups = groupby(order.tolist(), key=lambda row: int(table[row, 0]))
-    by_image = {image: detections(table[list(rows)]) for image, rows in groups}
+    by_image = {images[place].id: detections(table[list(rows)]) for place, rows in groups}
     shows = read_cut(by_image.values(), rounding, confidence=confidence)
     return RecordedDetector(identity, by_image, shows, rounding, notes + cut_notes(shows, rounding, declared=confidence is not None))
 
@@ -184,7 +223,7 @@ def read_cut(by_image: Iterable[Detections], rounding: Rounding, *, confidence: 
     lowest = min((float(found.scores[-1]) for found in images if len(found)), default=0.0)
     counts = sorted((len(found) for found in images), reverse=True)
     full = counts[0] if len(counts) > 1 and counts[0] == counts[1] and counts[0] >= FEWEST_FULL else Cut().max_detections
-    several = any(len(best_label(found)) < len(found) for found in images)
+    several = lowest < EVALUATION_DUMP and any(len(best_label(found)) < len(found) for found in images)
     read_off = max(lowest - rounding.score / 2 - lowest * 1e-3, 0.0)
     return Cut(max(read_off if confidence is None else confidence, EVALUATION_CONFIDENCE), several, full)
 
@@ -193,6 +232,8 @@ def cut_notes(shows: Cut, rounding: Rounding, *, declared: bool) -> tuple[str, .
     """What was read off a recorded side, for people."""
     origin = "declared" if declared else "read off its lowest score"
     notes = [f"AP of both sides is taken above confidence {shows.confidence:.4g} ({origin})"]
+    if shows.multi_label:
+        notes.append("it was written for AP, with several classes a box; as deployed each box keeps its best class")
     if rounding.box_px or rounding.score:
         notes.append(f"its numbers are rounded: boxes to {rounding.box_px:g} px, scores to {rounding.score:g}; the limits allow for it")
     return tuple(notes)

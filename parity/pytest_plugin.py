@@ -70,12 +70,12 @@ class ParitySettings:
 def settings(config: pytest.Config) -> ParitySettings:
     """Read the options; paths on the command line are relative to where pytest was started, those in an ini file to that file."""
     try:
-        sizes = parse_sizes(given(config, "imgsz"))
+        backends, sizes, patterns = split(given(config, "backend")), parse_sizes(given(config, "imgsz")), split(given(config, "checkpoint"))
     except ParityError as error:
-        raise pytest.UsageError(f"--parity-imgsz: {error}") from None
+        raise pytest.UsageError(f"--parity-checkpoint, --parity-backend or --parity-imgsz: {error}") from None
     return ParitySettings(
-        checkpoints=tuple(path for pattern in split(given(config, "checkpoint")) for path in matching(config, pattern)),
-        backends=split(given(config, "backend")),
+        checkpoints=tuple(path for pattern in patterns for path in matching(config, pattern)),
+        backends=backends,
         sizes=sizes,
         data=option_path(config, "data"),
         baselines=option_path(config, "baselines"),
@@ -105,7 +105,10 @@ def option_path(config: pytest.Config, name: str) -> Path | None:
 
 def matching(config: pytest.Config, pattern: str) -> list[Path]:
     """The checkpoints of a path or glob, in order; none is an error, since nothing would be gated."""
-    found = sorted(Path(path) for path in glob(str(base(config, "checkpoint") / pattern), recursive=True))  # noqa: PTH207 - absolute patterns
+    literal = base(config, "checkpoint") / pattern
+    if literal.is_file():
+        return [literal]
+    found = sorted(Path(path) for path in glob(str(literal), recursive=True))  # noqa: PTH207 - absolute patterns
     if not found:
         raise pytest.UsageError(f"--parity-checkpoint {pattern}: no such file")
     return found

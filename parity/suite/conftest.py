@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """An empty parameter set would be a skip, and a skip is no verdict."""
     asked = settings(config)
     gating = any(item.path.is_relative_to(SUITE) and item.get_closest_marker("parity") for item in items)
-    if gating and not (asked.checkpoints and asked.data):
+    if gating and not (asked.checkpoints and asked.data and asked.backends and asked.sizes):
         raise pytest.UsageError(NOTHING_TO_GATE)
 
 

@@ -111,8 +111,10 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
             raise UsageError("which reference?", expected="parity_gate(reference) or one --parity-checkpoint")
         chosen = Path(reference) if reference is not None else settings.checkpoints[0]
         defaults = replace(request(settings, chosen), latency=True, baselines=None)
-        if options.get("candidates") and "backends" not in options:
-            options["backends"] = ()
+        if options.get("candidates"):  # they bring what the defaults would have made
+            options = {"backends": (), "sizes": (), **options}
+        if isinstance(options.get("candidates"), str):
+            options["candidates"] = [options["candidates"]]
         for name in ("data", "images", "candidate_spec", "baselines"):
             if isinstance(options.get(name), str):
                 options[name] = Path(options[name])

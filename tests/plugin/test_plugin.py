@@ -22,6 +22,19 @@ def test_the_suite_without_a_checkpoint_is_a_usage_error_that_names_the_options(
     result.stderr.fnmatch_lines(["*--parity-checkpoint*--parity-data*--parity-baselines*"])
 
 
+@pytest.mark.parametrize("blank", ["parity_imgsz", "parity_backend"])
+def test_a_suite_that_would_skip_everything_is_a_usage_error(pytester: pytest.Pytester, blank: str, checkpoint: Path) -> None:
+    pytester.makeini(f"[pytest]\nparity_checkpoint = {checkpoint}\nparity_data = data.yaml\n{blank} =\n")
+
+    assert pytester.runpytest_subprocess(*SUITE).ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_an_empty_list_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*SUITE, "--parity-backend", "")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR or "UsageError" in result.stdout.str()
+
+
 def test_a_glob_that_matches_nothing_is_a_usage_error(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(*SUITE, "--parity-checkpoint", "none/*.pt", "--parity-data", "data.yaml")
 

@@ -16,7 +16,7 @@ from parity.backends.base import Shape
 from parity.backends.fake import FakeSession
 from parity.convert.manifest import ONNX_KEY, Stamp
 from parity.errors import BadInput
-from parity.spec import BoxFormat, HeadLayout, Suppress, Suppressor, TensorLayout
+from parity.spec import BoxFormat, HeadLayout, PipelineSpec, Suppress, Suppressor, TensorLayout
 from parity.wire import to_json
 
 FILE = Path("model.onnx")
@@ -28,6 +28,11 @@ NCHW: Shape = (1, 3, 64, 96)
 def session(output: tuple[int, ...] = (1, 7, 126), *, shape: Shape | None = NCHW, **metadata: str) -> FakeSession:
     """A file of a 64 by 96 network; three classes and 126 anchors unless told otherwise."""
     return FakeSession(lambda _: (np.zeros(output, np.float32),), input_shape=shape, metadata=metadata)
+
+
+def at(size: tuple[int, int]) -> PipelineSpec:
+    """A spec of three classes at a network size."""
+    return replace(spec(), preprocess=replace(spec().preprocess, size=size))
 
 
 # Head layouts
@@ -74,6 +79,24 @@ def test_two_layouts_or_none_are_refused(shapes: list[tuple[int, ...]], classes:
     with pytest.raises(BadInput, match="the head layout cannot be told from the outputs") as caught:
         head_layout(shapes, classes, SIZE, stride=32, end_to_end=False, path=FILE)
     assert "--candidate-spec" in str(caught.value)
+
+
+def test_as_many_anchors_as_an_end_to_end_head_has_rows_are_not_guessed() -> None:
+    small = (192, 320)
+    with pytest.raises(BadInput, match="which fits channels_last and end_to_end"):
+        head_layout([(1, 300, 6)], 2, small, stride=32, end_to_end=False, path=FILE)
+    assert head_layout([(1, 300, 6)], 80, small, stride=32, end_to_end=True, path=FILE) is HeadLayout.END_TO_END
+
+
+def test_the_asked_size_comes_before_the_declared_and_that_before_the_references() -> None:
+    declared, open_size = at((320, 320)), session((1, 7, 2100), shape=(1, 3, None, None))
+    assert spec_of_file(FILE, open_size, at((640, 640)), declared=declared).spec.preprocess.size == (320, 320)
+    assert spec_of_file(FILE, open_size, at((640, 640)), declared=declared, asked=(64, 96)).spec.preprocess.size == (64, 96)
+
+
+def test_a_file_without_names_says_so() -> None:
+    assert not spec_of_file(FILE, session(), at((64, 96))).has_names
+    assert spec_of_file(FILE, session(names="{0: 'a', 1: 'b', 2: 'c'}"), at((64, 96))).has_names
 
 
 def test_metadata_that_says_end_to_end_settles_it() -> None:

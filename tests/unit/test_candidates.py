@@ -78,8 +78,22 @@ def test_an_id_of_a_data_set_without_ids_is_the_number_in_the_file_name(tmp_path
 def test_a_name_of_two_images_is_no_name() -> None:
     two = dataset([truth()] * 2, ((1, "a"),), names=["x/a.jpg", "y/a.jpg"])
     keys = image_keys(two, two.images)
-    assert "a.jpg" not in keys
-    assert keys["y/a.jpg"] == 2
+    assert keys.find("a.jpg") is None
+    assert keys.find("y/a.jpg") == 1
+
+
+def test_an_id_and_a_file_name_that_look_alike_stay_apart() -> None:
+    shifted = dataset([truth()] * 2, ((1, "a"),), names=["0.jpg", "1.jpg"])
+    keys = image_keys(shifted, shifted.images)
+    assert (keys.find(1), keys.find(2)) == (0, 1)
+    assert (keys.find("1"), keys.find("1.jpg"), keys.find("2")) == (1, 1, 1)
+
+
+def test_an_id_that_float64_does_not_hold_is_found(tmp_path: Path) -> None:
+    large = 2**60 + 1
+    one = dataset([truth()], ((1, "a"), (5, "b")))
+    numbered = replace(one, images=(replace(one.images[0], id=large),))
+    assert list(opened(tmp_path, row(image_id=large), data=numbered).recorded) == [large]
 
 
 def test_boxes_are_corner_and_size(tmp_path: Path) -> None:
@@ -201,11 +215,18 @@ def test_a_declared_cut_is_taken_and_said(tmp_path: Path) -> None:
     assert "above confidence 0.25 (declared)" in detector.notes[0]
 
 
-def test_several_classes_on_one_box_are_multi_label(tmp_path: Path) -> None:
+def test_several_classes_on_one_box_of_a_deployed_file_are_what_it_deploys(tmp_path: Path) -> None:
     detector = opened(tmp_path, row(score=0.9), row(score=0.8, category_id=5))
+    assert not detector.shows.multi_label
+    (first, *_) = detector.observe(data().images, deployed=Suppress(), evaluated=detector.shows)
+    assert (len(first.deployed), len(first.evaluated)) == (2, 2)
+
+
+def test_several_classes_on_one_box_of_a_file_written_for_ap_are_multi_label(tmp_path: Path) -> None:
+    detector = opened(tmp_path, row(score=0.9), row(score=0.8, category_id=5), row(bbox=[50, 50, 9, 9], score=0.002))
     assert detector.shows.multi_label
     (first, *_) = detector.observe(data().images, deployed=Suppress(), evaluated=Cut(0.0))
-    assert (len(first.deployed), len(first.evaluated)) == (1, 2)
+    assert (len(first.deployed), len(first.evaluated)) == (1, 3)
 
 
 def test_a_number_of_rows_that_images_share_is_a_cut(tmp_path: Path) -> None:
@@ -226,7 +247,7 @@ def test_best_label_keeps_the_best_of_each_box() -> None:
 
 
 def test_a_detection_given_twice_stays_visible(tmp_path: Path) -> None:
-    detector = opened(tmp_path, row(), row(), row(category_id=5, score=0.5))
+    detector = opened(tmp_path, row(), row(), row(category_id=5, score=0.5), row(bbox=[50, 50, 9, 9], score=0.002))
     (first, *_) = detector.observe(data().images, deployed=Suppress(), evaluated=Cut(0.0))
     assert first.deployed.classes.tolist() == [0, 0]
 

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from oracles.samples import spec
 
 from parity.contests import misfits
-from parity.request import GateRequest
 from parity.spec import Head, HeadLayout, Suppress, Suppressor
 
-REQUEST = GateRequest(Path("best.pt"))
 RAW = spec("a", "b")
 END_TO_END = replace(RAW, head=Head(layout=HeadLayout.END_TO_END), suppress=Suppress(method=Suppressor.IN_GRAPH, iou=None))
 
 
 def test_an_end_to_end_file_against_a_raw_reference_points_to_the_option() -> None:
-    assert ["--end-to-end" in note for note in misfits(END_TO_END, RAW, REQUEST)] == [True]
+    assert ["--end-to-end" in note for note in misfits(END_TO_END, RAW, ())] == [True]
 
 
 def test_two_end_to_end_sides_and_an_export_with_nms_inside_need_no_option() -> None:
     inside = replace(END_TO_END, suppress=replace(END_TO_END.suppress, graph_confidence=0.25))
-    assert list(misfits(END_TO_END, END_TO_END, REQUEST)) == []
-    assert list(misfits(inside, RAW, REQUEST)) == []
+    assert list(misfits(END_TO_END, END_TO_END, ())) == []
+    assert list(misfits(inside, RAW, ())) == []
 
 
 def test_a_fixed_size_that_was_not_asked_for_is_said() -> None:
-    assert list(misfits(RAW, RAW, replace(REQUEST, sizes=((640, 640),)))) == []
-    assert ["--imgsz does not apply" in note for note in misfits(RAW, RAW, replace(REQUEST, sizes=((320, 320),)))] == [True]
+    assert list(misfits(RAW, RAW, ((640, 640),))) == []
+    assert ["--imgsz does not apply" in note for note in misfits(RAW, RAW, ((640, 640), (320, 320)))] == [True]

@@ -92,3 +92,10 @@ def test_a_selection_keeps_the_count_of_what_was_no_number() -> None:
     detections = Detections.best_first(np.zeros((2, 4)), [0.9, 0.8], [0, 1], non_finite=2)
     assert detections.take(np.array([False, True])).classes.tolist() == [1]
     assert detections.take(slice(0, 0)).non_finite == detections.above(0.85).non_finite == 2
+
+
+def test_relabelled_detections_keep_all_but_the_class_and_an_unknown_class_is_nobodys() -> None:
+    detections = Detections.best_first([[0, 0, 1, 1], [2, 2, 3, 3]], [0.9, 0.8], [0, 4])
+    relabelled = detections.relabelled({0: 2})
+    assert relabelled.classes.tolist() == [2, -5]
+    assert (relabelled.scores.tolist(), relabelled.boxes.tolist()) == (detections.scores.tolist(), detections.boxes.tolist())

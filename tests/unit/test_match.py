@@ -88,3 +88,10 @@ def test_drift_and_score_change_are_per_pair() -> None:
     assert matches.drift_px.tolist() == [0.5, 2]
     np.testing.assert_allclose(matches.score_change, [0.1, 0.05])
     assert len(match(found(A), Detections.none()).drift_px) == 0
+
+
+def test_a_box_that_clipping_left_flat_matches_itself() -> None:
+    flat = found((10, 0, 40, 0, 0.9, 0), (0, 5, 0, 50, 0.8, 1))
+    matches = match(flat, flat)
+    assert matches.pairs.tolist() == [[0, 0], [1, 1]]
+    assert (len(matches.missed), len(matches.ghosts)) == (0, 0)
