@@ -35,11 +35,12 @@ def open_folder(path: Path, *, sample: Sample = EVERYTHING) -> Dataset:
 
 
 def list_images(folder: Path) -> Listing:
-    """Every image below ``folder``; linked folders are not entered, so that a loop ends, and are noted."""
+    """Every image below ``folder`` but hidden ones (as Ultralytics); linked folders are not entered, so that a loop ends, and are noted."""
     images: list[Path] = []
     linked = other = 0
     for parent, folders, files in os.walk(folder, onerror=unreadable):
-        paths = [Path(parent, name) for name in files]
+        folders[:] = [name for name in folders if not name.startswith(".")]  # in place: os.walk enters those that are left
+        paths = [Path(parent, name) for name in files if not name.startswith(".")]
         wanted = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
         images += wanted
         other += len(paths) - len(wanted)

@@ -28,18 +28,20 @@ LARGEST_YAML = 10_000_000  # bytes; Ultralytics' own are below 100 kB
 LARGEST_LABELS = 100_000_000  # bytes of one label file
 SPLITS = ("val", "validation", "test")
 COLUMNS = 5
+POLYGON = 7  # the fewest columns of a polygon: class and three points
 SMALLEST = 1e-9  # a width below it vanishes in float64 pixels
 TOLERANCE = 0.01  # coordinates may leave 0 to 1 by this much, as in ultralytics.data.utils.verify_image_label
 NAMES = "names: a list of distinct strings, or a mapping from 0, 1, 2 … to them"
-ROW = "rows of: class, centre x, centre y, width, height, as shares of the image"
+ROW = "rows of: class, centre x, centre y, width, height (or class, x1, y1, x2, y2, x3, y3 …), as shares of the image"
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The rows of one label file: class index and normalised centre and size, and how many exact duplicates were left out."""
+    """The rows of one label file: class index and normalised centre and size; how many duplicates were left out, how many were polygons."""
 
     rows: tuple[tuple[float, ...], ...]
     duplicates: int = 0
+    polygons: int = 0
 
 
 def open_yolo(path: Path, *, sample: Sample = EVERYTHING, allow_missing_labels: bool = False) -> Dataset:
@@ -207,9 +209,17 @@ def read_truths(paths: Sequence[Path], *, classes: int, source: Path, allow_miss
         )
     labels = [read_labels(file, classes=classes) if there else Labels(()) for file, there in zip(files, present, strict=True)]
     truths = [truth_of(label, path) for label, path in zip(labels, paths, strict=True)]
-    notes = [f"{present.count(False)} images without a label file: taken as background"] if not all(present) else []
-    duplicates = sum(label.duplicates for label in labels)
-    return truths, tuple([*notes, f"{duplicates} duplicate label rows left out"] if duplicates else notes)
+    return truths, label_notes(labels, missing=present.count(False))
+
+
+def label_notes(labels: Sequence[Labels], *, missing: int) -> tuple[str, ...]:
+    """What to note about the label files of a data set."""
+    counts = (
+        (missing, "images without a label file: taken as background"),
+        (sum(label.polygons for label in labels), "polygon labels were taken by their bounding boxes"),
+        (sum(label.duplicates for label in labels), "duplicate label rows left out"),
+    )
+    return tuple(f"{count} {what}" for count, what in counts if count)
 
 
 def label_path(image: Path) -> Path:
@@ -224,29 +234,36 @@ def read_labels(path: Path, *, classes: int) -> Labels:
     problems = [f"line {i}: {problem}" for i, cells in lines for problem in row_problems(cells, classes)]
     refuse(problems, file=path, expected=ROW, next_step="correct these lines")
     rows = [tuple(map(float, cells)) for _, cells in lines]
-    distinct = tuple(dict.fromkeys(rows))
-    return Labels(distinct, len(rows) - len(distinct))
+    distinct = dict.fromkeys(rows)  # distinct polygons may share a box, and Ultralytics keeps them
+    return Labels(tuple(map(box_row, distinct)), len(rows) - len(distinct), sum(len(row) != COLUMNS for row in rows))
+
+
+def box_row(row: Sequence[float]) -> tuple[float, ...]:
+    """Class, centre and size; a polygon's are those of its bounding box, as in ultralytics.utils.ops.segments2boxes."""
+    if len(row) == COLUMNS:
+        return tuple(row)
+    left, right, top, bottom = min(row[1::2]), max(row[1::2]), min(row[2::2]), max(row[2::2])
+    return row[0], (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
 
 
 def row_problems(cells: list[str], classes: int) -> Iterator[str]:
     """What is wrong with one row; at most one problem."""
     text = display(" ".join(cells)[:80])
-    if len(cells) != COLUMNS:
-        polygon = len(cells) > COLUMNS + 1 and len(cells) % 2
-        yield f"{len(cells)} columns ({'a polygon? boxes are needed' if polygon else text}), not {COLUMNS}"
+    if len(cells) != COLUMNS and (len(cells) < POLYGON or len(cells) % 2 == 0):
+        yield f"{len(cells)} columns ({text}), not {COLUMNS}, or {POLYGON}, 9, 11 … of a polygon"
         return
     try:
-        index, *box = map(float, cells)
+        index, *values = map(float, cells)
     except ValueError:
         yield f"not numbers: {text}"
         return
-    if not all(map(math.isfinite, (index, *box))):
+    if not all(map(math.isfinite, (index, *values))):
         yield f"not finite: {text}"
     elif index not in range(classes):
         yield f"class {cells[0]} is not one of 0 to {classes - 1}"
-    elif not all(-TOLERANCE <= value <= 1 + TOLERANCE for value in box):
+    elif not all(-TOLERANCE <= value <= 1 + TOLERANCE for value in values):
         yield f"not normalised to 0 … 1 (pixels?): {text}"
-    elif min(box[2:]) < SMALLEST:
+    elif min(box_row([index, *values])[3:]) < SMALLEST:
         yield f"no width or no height: {text}"
 
 

@@ -93,7 +93,12 @@ def test_real_labels_agree_with_coco() -> None:
         ("0,0.5,0.5,0.1,0.1", "1 columns"),
         ("0 0.5 0.5 0.1", "4 columns"),
         ("0 0.5 0.5 0.1 0.1 0.9", "6 columns"),
-        ("0 0.1 0.1 0.5 0.1 0.5 0.5", "7 columns .a polygon"),
+        ("0 0.1 0.1 0.5 0.1 0.5 0.5 0.1", "8 columns"),
+        ("0 0.1 0.1 0.5 0.1 0.5 nan", "not finite"),
+        ("0 0.1 0.1 1.02 0.1 0.5 0.5", "not normalised"),
+        ("2 0.1 0.1 0.5 0.1 0.5 0.5", "class 2 is not one of 0 to 1"),
+        ("0 0.1 0.1 0.5 0.1 0.3 0.1", "no width or no height"),
+        ("0 0.1 0.1 0.5 0.1 0.5 x", "not numbers"),
         ("0 0.5 0.5 0.1 \x1b[31m", r"not numbers: .*\\x1b"),
     ],
 )
@@ -113,6 +118,39 @@ def test_duplicate_rows_are_left_out_with_a_note(tmp_path: Path) -> None:
     dataset = open_dataset(write_dataset(tmp_path, labels=f"{ROW}0 0.5 0.5 0.2 0.4\n{ROW}"))
     assert dataset.truths[0].category_ids.tolist() == [1, 0]
     assert "1 duplicate label rows left out" in dataset.notes
+
+
+def test_polygons_are_taken_by_their_bounding_boxes_with_one_note(tmp_path: Path) -> None:
+    """The least and greatest x and y, as Ultralytics' segments2boxes; a file may mix polygons and boxes."""
+    polygons = "0 0.5 0.2 0.75 0.6 0.25 0.4\n1 0 0 1 0.1 0.9 1 0.5 0.3\n"
+    dataset = open_dataset(write_dataset(tmp_path, labels=f"{polygons}{ROW}"))
+    np.testing.assert_allclose(dataset.truths[0].boxes, [[10, 6, 30, 18], [0, 0, 40, 30], [16, 9, 24, 21]], atol=1e-9)
+    np.testing.assert_allclose(dataset.truths[0].areas, [240, 1200, 96])
+    assert dataset.truths[0].category_ids.tolist() == [0, 1, 1]
+    assert dataset.notes[1:] == ("2 polygon labels were taken by their bounding boxes",)
+
+
+def test_distinct_polygons_with_one_box_are_no_duplicates(tmp_path: Path) -> None:
+    rows = ["0 0.1 0.1 0.5 0.1 0.5 0.5\n", "0 0.1 0.1 0.5 0.5 0.1 0.5\n"]
+    dataset = open_dataset(write_dataset(tmp_path, labels="".join([*rows, rows[0]])))
+    np.testing.assert_allclose(dataset.truths[0].boxes, [[4, 3, 20, 15]] * 2)
+    assert "1 duplicate label rows left out" in dataset.notes
+
+
+def test_hidden_files_and_folders_are_skipped_unless_a_list_names_them(tmp_path: Path) -> None:
+    path = write_dataset(tmp_path)
+    images = tmp_path / "images" / "val"
+    (images / "._a.png").write_bytes(b"\x00\x05\x16\x07")
+    (images / ".ipynb_checkpoints").mkdir()
+    Pillow.new("RGB", (40, 30)).save(images / ".ipynb_checkpoints" / "a.png")
+    for place in (path, images):
+        dataset = open_dataset(place)
+        assert [image.file_name for image in dataset.images] == ["a.png", "b.png"]
+        assert not any("not images" in note for note in dataset.notes)
+    Pillow.new("RGB", (40, 30)).save(images / ".c.png")
+    (tmp_path / "list.txt").write_text("images/val/a.png\nimages/val/.c.png\n")
+    path.write_text("val: list.txt\nnames: [cat, dog]\n")
+    assert [image.path.name for image in open_dataset(path).images] == [".c.png", "a.png"]
 
 
 def test_a_missing_label_file_is_background_with_a_note(tmp_path: Path) -> None:
