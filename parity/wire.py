@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -75,8 +76,8 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; a key given twice is an error, not a silent overwrite."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen = [key for key, _ in pairs]
-        raise ValueError(f"key given twice: {next(key for key in seen if seen.count(key) > 1)!r}")
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"key given twice: {key!r}")
     return result
 
 

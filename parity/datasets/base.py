@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DatasetKind: TypeAlias = Literal["coco", "yolo", "folder"]
+DatasetKind: TypeAlias = Literal["coco", "yolo", "jsonl", "folder"]
 SHOWN_PROBLEMS = 10
 
 

@@ -6,7 +6,6 @@ A NaN box makes its AP 1.0, an annotation of an unknown image is dropped, a dupl
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,8 +14,9 @@ import numpy as np
 
 from parity import wire
 from parity.datasets.base import EVERYTHING, Category, Dataset, DatasetImage, Sample, Truth, refuse
+from parity.datasets.records import is_finite, is_id, is_text, refuse_link_out, refuse_unsafe_name, shown
 from parity.display import display
-from parity.errors import BadInput, UntrustedInput
+from parity.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,8 +25,7 @@ Record: TypeAlias = dict[str, Any]
 
 EXPECTED = "an object with the lists images, annotations and categories"
 FIX = "correct these records; https://cocodataset.org/#format-data has the format"
-LARGEST = 2**63  # what int64 holds; NaN and infinity are not below it
-OUTSIDE = re.compile(r"[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://")  # absolute, UNC, home, drive, URL
+NAME_FIX = "make the names relative to one folder and give it with --images"
 
 
 def open_coco(path: Path, *, images: Path | None = None, sample: Sample = EVERYTHING, allow_missing_labels: bool = False) -> Dataset:
@@ -127,26 +126,6 @@ def box_problems(box: object) -> Iterator[str]:
         yield f"bbox must have a width and a height above 0, found {shown(box)}"
 
 
-def is_id(value: object) -> bool:
-    """Whether a value is an integer that an id can be; True and False are not."""
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
-
-
-def is_text(value: object) -> bool:
-    """Whether a value is a string that says something."""
-    return isinstance(value, str) and bool(value.strip())
-
-
-def is_finite(value: object) -> bool:
-    """Whether a value is a number (a string of digits is not) that float64 holds."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
-
-
-def shown(value: object) -> str:
-    """A record's value for a message, short and escaped."""
-    return display(f"{value!r:.80}")
-
-
 def ids(records: Iterable[Any]) -> list[int]:
     """The valid ids among records."""
     return [record["id"] for record in records if isinstance(record, dict) and is_id(record.get("id"))]
@@ -167,26 +146,14 @@ def duplicates(where: str, key: str, values: Iterable[object]) -> Iterator[str]:
 def refuse_unsafe_names(names: Sequence[str], *, source: Path) -> None:
     """Refuse a file name that could name a place outside the image folder."""
     for i, name in enumerate(names):
-        if OUTSIDE.match(name) or "\x00" in name or ".." in re.split(r"[/\\]", name):
-            raise UntrustedInput(
-                f"images[{i}]: file_name reaches outside the image folder",
-                file=source,
-                found=repr(name),
-                expected="a relative path without '..'",
-                next_step="make the names relative to one folder and give it with --images",
-            )
+        refuse_unsafe_name(name, what=f"images[{i}]: file_name", source=source, next_step=NAME_FIX)
 
 
 def refuse_links_out(root: Path, names: Sequence[str], *, source: Path) -> None:
     """Refuse an image that is a link out of ``root``."""
     real = root.resolve()
     for name in names:
-        target = os.path.realpath(real / name)
-        if not Path(target).is_relative_to(real):
-            found = f"{name!r}, which leads to {target}"
-            raise UntrustedInput(
-                "a file_name is a link out of the image folder", file=source, found=found, next_step="copy the image into it"
-            )
+        refuse_link_out(name, root=real, what="a file_name", source=source)
 
 
 def possible_roots(path: Path, images: Path | None) -> tuple[Path, ...]:

@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
 from parity.datasets.base import EVERYTHING, Category, Dataset, Sample, Truth, refuse
 from parity.datasets.folder import Listing, list_images, numbered, regular_files
 from parity.display import display
 from parity.errors import BadInput
 from parity.images import IMAGE_SUFFIXES, image_size
+from parity.plain_text import read_text, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-LARGEST_YAML = 10_000_000  # bytes; Ultralytics' own are below 100 kB
 LARGEST_LABELS = 100_000_000  # bytes of one label file
 SPLITS = ("val", "validation", "test")
 COLUMNS = 5
@@ -46,7 +45,7 @@ class Labels:
 
 def open_yolo(path: Path, *, sample: Sample = EVERYTHING, allow_missing_labels: bool = False) -> Dataset:
     """The validation split of an Ultralytics data.yaml."""
-    config = read_yaml(path)
+    config = read_yaml(path, kind="a data.yaml", expected="keys path, val, names")
     categories = read_categories(config, source=path)
     split = next((key for key in SPLITS if config.get(key)), None)
     if split is None:
@@ -67,48 +66,6 @@ def open_yolo(path: Path, *, sample: Sample = EVERYTHING, allow_missing_labels: 
         notes=(*config_notes(config, split), *listing.notes, *notes),
         root=root,
     )
-
-
-class PlainLoader(yaml.SafeLoader):
-    """YAML without aliases (271 bytes of them stand for 43 million nodes) and without keys given twice."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse an alias."""
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's
-        """Refuse a key that is given twice."""
-        result = super().construct_mapping(node, deep=deep)
-        if len(result) != len(node.value):
-            raise yaml.YAMLError(f"a key is given twice near line {node.start_mark.line + 1}")
-        return result
-
-
-def read_yaml(path: Path) -> dict[Any, Any]:
-    """The file as a dict of plain values."""
-    text = read_text(path, largest=LARGEST_YAML)
-    try:
-        config = yaml.load(text, PlainLoader)  # noqa: S506 - a SafeLoader that refuses more
-    except (yaml.YAMLError, ValueError, RecursionError) as failure:
-        expected = "a data.yaml without tags or aliases"
-        raise BadInput("is not plain YAML", file=path, found=failure, expected=expected, next_step="correct the file") from None
-    if not isinstance(config, dict):
-        found, expected = f"a {type(config).__name__}", "keys path, val, names"
-        raise BadInput("is not a data.yaml", file=path, found=found, expected=expected, next_step="correct the file")
-    return config
-
-
-def read_text(path: Path, *, largest: int) -> str:
-    """A text file, with or without a byte-order mark."""
-    try:
-        if not path.is_file() or path.stat().st_size > largest:
-            expected = f"a regular file of at most {largest} bytes"
-            raise BadInput("is not a readable text file", file=path, expected=expected, next_step="check the path")
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as failure:
-        raise BadInput("is not readable text", file=path, found=failure, expected="UTF-8", next_step="write it again as UTF-8") from None
 
 
 def read_categories(config: dict[Any, Any], *, source: Path) -> tuple[Category, ...]:
