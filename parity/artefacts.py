@@ -14,7 +14,7 @@ import numpy as np
 from parity.backends.base import CHANNELS, Session
 from parity.convert.manifest import stamp_beside, stamp_in
 from parity.errors import BadInput
-from parity.spec import BoxFormat, Head, HeadLayout, PipelineSpec, Suppress, Suppressor, TensorLayout
+from parity.spec import BoxFormat, BoxUnits, Head, HeadLayout, PipelineSpec, Suppress, Suppressor, TensorLayout
 
 FIRST_STRIDES = (8, 4, 16)  # of the finest output level: most models, those with a P2 level, the tiny ones
 ANCHORS_A_CELL = 3  # of v5, v7 and other heads with objectness
@@ -87,12 +87,24 @@ def corrected(base: PipelineSpec, facts: Facts, session: Session, path: Path) ->
     height, width = preprocess.size
     outputs = session.run(np.zeros((1, height, width, 3) if nhwc else (1, 3, height, width), np.float32))
     shapes, stride = [output.shape for output in outputs], preprocess.stride
+    if (head := detector_head(shapes, base.head)) is not None:
+        return replace(base, names=names, preprocess=preprocess, head=head)
     layout = head_layout(shapes, len(names), preprocess.size, stride=stride, end_to_end=facts.end_to_end, path=path)
     if layout is HeadLayout.END_TO_END:
         head, suppress = Head(layout=layout, box_format=BoxFormat.XYXY), graph_suppress(base.suppress, facts.arguments, path)
     else:
         head, suppress = Head(layout=layout), replace(base.suppress, method=Suppressor.NMS, iou=base.suppress.iou or Suppress().iou)
     return replace(base, names=names, preprocess=preprocess, head=head, suppress=suppress)
+
+
+def detector_head(shapes: list[tuple[int, ...]], base: Head) -> Head | None:
+    """The head of a file with three outputs, told by their ranks: torchvision's own in pixels, or one with a batch axis."""
+    ranks = tuple(len(shape) for shape in shapes)
+    if ranks == (2, 1, 1):
+        return Head(HeadLayout.BOXES_LABELS_SCORES, BoxFormat.XYXY, BoxUnits.PIXELS, class_offset=1)
+    if ranks == (3, 2, 2):
+        return replace(base, layout=HeadLayout.BOXES_SCORES_LABELS, box_format=BoxFormat.XYXY)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from parity.environment import Environment
 from parity.errors import BadInput, BaselineError
 from parity.files import write_whole
 from parity.metrics import CocoMetrics
+from parity.request import Size, size_label
 from parity.spec import STRICT
 from parity.wire import from_plain, read_json, sha256_of, to_json, to_plain
 
@@ -27,7 +28,7 @@ class Identity:
     dataset_sha256: str
     spec_sha256: str
     backend: str
-    imgsz: tuple[int, int]
+    imgsz: Size | None  # ``None``: the network takes images as they are
     __pydantic_config__ = STRICT
 
 
@@ -52,11 +53,9 @@ class Sealed:
     __pydantic_config__ = STRICT
 
 
-def baseline_path(folder: Path, *, model: str, dataset: str, backend: str, imgsz: tuple[int, int]) -> Path:
+def baseline_path(folder: Path, *, model: str, dataset: str, backend: str, imgsz: Size | None) -> Path:
     """The file of one configuration; the name is a safe slug."""
-    height, width = imgsz
-    size = str(height) if height == width else f"{height}x{width}"
-    return folder / f"{slug(model)}-{slug(dataset)}-{slug(backend)}-{size}.json"
+    return folder / f"{slug(model)}-{slug(dataset)}-{slug(backend)}-{size_label(imgsz)}.json"
 
 
 def slug(name: str) -> str:

@@ -18,15 +18,14 @@ from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
 from parity.errors import BadInput, UsageError
 from parity.metrics import ClassMap, CocoMetrics, map_classes
-from parity.models import Checkpoint, load_checkpoint
+from parity.models import Checkpoint, is_checkpoint, load_checkpoint
 from parity.pipeline import Observation, Pipeline
 from parity.predictions import open_callable, open_predictions
-from parity.request import DEFAULT_SIZE, GateRequest, Size
+from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
 from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
-from parity.verdict import CandidateId
+from parity.verdict import CandidateId, Check
 from parity.wire import from_plain, read_json
 
-CHECKPOINT = ".pt"
 Track = Callable[[Iterable[Observation], str, int], Iterable[Observation]]
 
 
@@ -38,7 +37,7 @@ def untracked(items: Iterable[Observation], label: str, total: int) -> Iterable[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contest:
-    """One configuration to judge: the candidate, and the reference at the same size."""
+    """One configuration to judge: the candidate, and the reference at the same size (``None`` where no network size applies)."""
 
     id: str
     backend: str
@@ -61,7 +60,16 @@ class Gate:
     checkpoint: Checkpoint | None = None
     observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
     measured: dict[tuple[Size | None, Cut], CocoMetrics] = field(default_factory=dict)
+    repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> tuple[Size | None, ...]:
+        """The sizes to judge at; a network that takes images as they are has none."""
+        if self.checkpoint is not None and self.checkpoint.spec.preprocess.target_size is None:
+            return (None,)
+        return self.request.sizes or (DEFAULT_SIZE,)
 
 
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
@@ -76,7 +84,7 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     dataset = full.subset(request.limit, request.seed) if request.limit else full
     gate = Gate(request, full, dataset, resources, track)
     if request.reference.suffix.lower() != ".json":
-        gate.checkpoint = load_checkpoint(request.reference, trusted=request.trusted, end_to_end=request.end_to_end or None)
+        gate.checkpoint = checkpoint_of(gate, request.reference)
         class_map(gate)
     return gate
 
@@ -94,24 +102,24 @@ def contests(gate: Gate) -> Iterator[Contest]:
 
 def converted_contests(gate: Gate) -> Iterator[Contest]:
     """The reference checkpoint, converted for every backend and size."""
-    for size in gate.request.sizes or (DEFAULT_SIZE,):
+    for size in gate.sizes:
         for backend in gate.request.backends:
             yield converted_contest(gate, backend, size)
 
 
-def converted_contest(gate: Gate, backend: str, size: Size) -> Contest:
+def converted_contest(gate: Gate, backend: str, size: Size | None) -> Contest:
     """The reference checkpoint, converted into a folder that goes with the gate."""
     if gate.checkpoint is None:
         raise UsageError("--backend converts the reference", found=gate.request.reference, expected="a checkpoint as --reference")
     folder = Path(gate.resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-")))
-    return model_contest(gate, convert(gate.checkpoint, backend, size=size, out=folder), size)
+    return model_contest(gate, convert(gate.checkpoint, backend, size=size or DEFAULT_SIZE, out=folder), size)
 
 
 def given_contests(gate: Gate) -> Iterator[Contest]:
     """The candidates that were named: model files, predictions files, callables."""
     for name in gate.request.candidates:
         path = Path(name)
-        if path.suffix.lower() in BACKENDS:
+        if path.suffix.lower() in BACKENDS or is_checkpoint(path):
             yield from file_contests(gate, path)
         else:
             yield recorded_contest(gate, name)
@@ -120,20 +128,20 @@ def given_contests(gate: Gate) -> Iterator[Contest]:
 def file_contests(gate: Gate, path: Path) -> Iterator[Contest]:
     """A model file at its own size, or where it leaves that open at every size asked for."""
     fixed = input_size(session_of(gate, path))
-    for size in (None,) if fixed else gate.request.sizes or (None,):
+    for size in (None,) if fixed or gate.sizes == (None,) else gate.request.sizes or (None,):
         yield model_contest(gate, path, size)
 
 
 def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
     """A model file against the reference at the size the file takes."""
     session = session_of(gate, path)
-    base = reference_spec(gate, asked or DEFAULT_SIZE)
+    base = reference_spec(gate, asked)
     found = spec_of_file(path, session, base, declared=declared_spec(gate, path), asked=asked)
     spec = found.spec if gate.request.candidate_spec else with_thresholds(found.spec, gate.request)
-    identity = CandidateId("model", str(path), hashlib.sha256(read_artefact(path, kind="a model")).hexdigest())
-    notes = (f"its spec is {found.origin}", *misfits(spec, base, gate.request.sizes if input_size(session) else ()))
+    identity = CandidateId("model", str(path), content_digest(gate, path))
+    notes = (f"its spec is {found.origin}", *misfits(spec, base, gate.request.sizes, fixed=input_size(session) is not None))
     candidate = ModelDetector(identity, Pipeline(spec, session), notes, relabel=relabelling(gate, found))
-    actual = spec.preprocess.size
+    actual = spec.preprocess.target_size
     return Contest(
         config_id(gate, session.backend, actual),
         session.backend,
@@ -149,12 +157,20 @@ def declared_spec(gate: Gate, path: Path) -> PipelineSpec | None:
     """The spec that was given for a candidate; a checkpoint brings its own."""
     if gate.request.candidate_spec is not None:
         return read_spec(gate.request.candidate_spec)
-    return candidate_checkpoint(gate, path).spec if path.suffix.lower() == CHECKPOINT else None
+    return checkpoint_of(gate, path).spec if is_checkpoint(path) else None
 
 
-def candidate_checkpoint(gate: Gate, path: Path) -> Checkpoint:
-    """A checkpoint as candidate, loaded as the reference is."""
-    return load_checkpoint(path, trusted=gate.request.trusted, end_to_end=gate.request.end_to_end or None)
+def checkpoint_of(gate: Gate, path: Path) -> Checkpoint:
+    """A checkpoint, loaded once; reference and candidates are loaded alike."""
+    if path not in gate.checkpoints:
+        loaded = load_checkpoint(path, trusted=gate.request.trusted, end_to_end=gate.request.end_to_end or None)
+        gate.checkpoints[path] = loaded
+    return gate.checkpoints[path]
+
+
+def content_digest(gate: Gate, path: Path) -> str:
+    """The SHA-256 of what a candidate is."""
+    return checkpoint_of(gate, path).sha256 if is_checkpoint(path) else hashlib.sha256(read_artefact(path, kind="a model")).hexdigest()
 
 
 def relabelling(gate: Gate, found: FileSpec) -> Mapping[int, int] | None:
@@ -166,9 +182,11 @@ def relabelling(gate: Gate, found: FileSpec) -> Mapping[int, int] | None:
     return {index: index_of[category] for index, category in own.category_of.items()}
 
 
-def misfits(spec: PipelineSpec, reference: PipelineSpec, asked: tuple[Size, ...]) -> Iterator[str]:
-    """What differs between a file (of a fixed size, where ``asked`` is given) and what was asked for, and is not its fault."""
-    if asked not in ((), (spec.preprocess.size,)):
+def misfits(spec: PipelineSpec, reference: PipelineSpec, asked: tuple[Size, ...], *, fixed: bool) -> Iterator[str]:
+    """What differs between a file (whose size may be ``fixed``) and what was asked for, and is not its fault."""
+    if spec.preprocess.target_size is None and asked:
+        yield "it resizes images itself, so --imgsz does not apply to it"
+    elif fixed and asked not in ((), (spec.preprocess.size,)):
         yield f"its size is fixed at {spec.preprocess.size}, so --imgsz does not apply to it"
     end_to_end = HeadLayout.END_TO_END
     if spec.head.layout is end_to_end and not spec.suppress.graph_confidence and reference.head.layout is not end_to_end:
@@ -177,7 +195,7 @@ def misfits(spec: PipelineSpec, reference: PipelineSpec, asked: tuple[Size, ...]
 
 def recorded_contest(gate: Gate, name: str) -> Contest:
     """A predictions file or a callable against the reference at the one size it was made for."""
-    sizes = gate.request.sizes or (DEFAULT_SIZE,)
+    sizes = gate.sizes
     if len(sizes) > 1:
         step = "gate each size by itself"
         raise UsageError("recorded detections belong to one size", found=f"{len(sizes)} sizes", expected="one --imgsz", next_step=step)
@@ -193,8 +211,8 @@ def recorded_contest(gate: Gate, name: str) -> Contest:
 
 
 def reference_detector(gate: Gate, size: Size | None) -> Detector:
-    """The reference at a size; a predictions file has none."""
-    if gate.checkpoint is None or size is None:
+    """The reference at a size; a predictions file has none, and a network that resizes inside needs none."""
+    if gate.checkpoint is None:
         return open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
     from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
 
@@ -206,11 +224,11 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
     return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]))
 
 
-def reference_spec(gate: Gate, size: Size) -> PipelineSpec:
-    """The checkpoint's spec at a size; without a checkpoint, what the data set's categories allow to say."""
+def reference_spec(gate: Gate, size: Size | None) -> PipelineSpec:
+    """The checkpoint's spec at a size (``None``: its own); without a checkpoint, what the data set's categories allow to say."""
     names = tuple(category.name for category in gate.dataset.categories) or ("unnamed",)
     spec = gate.checkpoint.spec if gate.checkpoint else PipelineSpec(names)
-    return replace(spec, preprocess=replace(spec.preprocess, size=size))
+    return spec if size is None else replace(spec, preprocess=replace(spec.preprocess, size=size))
 
 
 def with_thresholds(spec: PipelineSpec, request: GateRequest) -> PipelineSpec:
@@ -238,16 +256,16 @@ def session_of(gate: Gate, path: Path) -> Session:
 
 def open_candidate(gate: Gate, path: Path) -> Session:
     """A new session of a file."""
-    if path.suffix.lower() != CHECKPOINT:
+    if not is_checkpoint(path):
         return open_session(path, threads=gate.request.threads)
     from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
 
-    return PyTorchSession(candidate_checkpoint(gate, path).network, threads=gate.request.threads)
+    return PyTorchSession(checkpoint_of(gate, path).network, threads=gate.request.threads)
 
 
 def class_map(gate: Gate) -> ClassMap:
     """Model classes to data set categories, by name."""
-    names = reference_spec(gate, DEFAULT_SIZE).names
+    names = reference_spec(gate, None).names
     if not gate.dataset.categories:
         return ClassMap({index: index for index in range(len(names))}, (), ())
     return map_classes(names, gate.dataset.categories, source=str(gate.request.data))
@@ -262,5 +280,5 @@ def config_id(gate: Gate, backend: str, size: Size | None) -> str:
     """A safe name such as ``yolov8n-onnx-640``."""
     parts = [slug(gate.request.reference.stem), slug(backend)]
     if size is not None:
-        parts.append(str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}")
+        parts.append(size_label(size))
     return "-".join(parts)

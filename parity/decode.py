@@ -94,12 +94,23 @@ def read_boxes_labels_scores(outputs: Outputs, classes: int) -> Rows:
     return Rows(boxes, scores[:, None], labels[:, None])
 
 
+def read_boxes_scores_labels(outputs: Outputs, classes: int) -> Rows:
+    """Three outputs [1, n, 4], [1, n], [1, n]; rows of score 0 fill a batch up and are no detections."""
+    del classes
+    n = outputs[0].shape[1:2]
+    if [output.shape for output in outputs] != [(1, *n, 4), (1, *n), (1, *n)]:
+        raise misfit(outputs, "three outputs [1, n, 4], [1, n], [1, n]", HeadLayout.BOXES_SCORES_LABELS)
+    boxes, scores, labels = (output[0] for output in outputs)
+    return Rows(boxes, scores[:, None], labels[:, None])
+
+
 READERS: dict[HeadLayout, Callable[[Outputs, int], Rows]] = {
     HeadLayout.CHANNELS_FIRST: read_channels_first,
     HeadLayout.CHANNELS_LAST: read_channels_last,
     HeadLayout.OBJECTNESS: read_objectness,
     HeadLayout.END_TO_END: read_end_to_end,
     HeadLayout.BOXES_LABELS_SCORES: read_boxes_labels_scores,
+    HeadLayout.BOXES_SCORES_LABELS: read_boxes_scores_labels,
 }
 
 

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from parity.artefacts import spec_of_file
-from parity.backends.artefact import read_artefact
 from parity.candidates import ModelDetector
-from parity.contests import Gate, Track, read_spec, reference_detector, reference_spec, session_of, untracked, with_thresholds
+from parity.contests import (
+    Gate,
+    Track,
+    checkpoint_of,
+    content_digest,
+    read_spec,
+    reference_detector,
+    reference_spec,
+    session_of,
+    untracked,
+    with_thresholds,
+)
 from parity.datasets import open_dataset
 from parity.environment import Environment, environment
 from parity.errors import UsageError
 from parity.metrics import ClassMetrics, CocoMetrics, evaluate, map_classes, per_class, precision_recall, truths_of
-from parity.models import load_checkpoint
+from parity.models import is_checkpoint
 from parity.pipeline import Pipeline
-from parity.request import DEFAULT_SIZE, GateRequest, Size
+from parity.request import GateRequest, Size, size_label
 from parity.spec import STRICT
 from parity.verdict import CandidateId, DatasetId
 
 EVALUATION_SCHEMA = 1
-CHECKPOINT_SUFFIX = ".pt"
 
 
 @dataclass(frozen=True, slots=True)
 class SizeEvaluation:
     """One model at one size: COCO's numbers, precision and recall at the deployed thresholds, and a row for each class."""
 
-    imgsz: Size
+    imgsz: Size | None
     conf: float
     iou: float | None
     metrics: CocoMetrics
@@ -69,27 +77,27 @@ def evaluate_model(request: GateRequest, *, track: Track = untracked) -> ModelEv
 
 def detectors(gate: Gate) -> Iterator[ModelDetector]:
     """The model at every size asked for; a file of fixed size has one."""
-    path, sizes = gate.request.reference, gate.request.sizes or (DEFAULT_SIZE,)
-    if path.suffix.lower() == CHECKPOINT_SUFFIX or path.is_dir():
-        gate.checkpoint = load_checkpoint(path, trusted=gate.request.trusted, end_to_end=gate.request.end_to_end or None)
-        opened = [reference_detector(gate, size) for size in sizes]
+    path = gate.request.reference
+    if is_checkpoint(path):
+        gate.checkpoint = checkpoint_of(gate, path)
+        opened = [reference_detector(gate, size) for size in gate.sizes]
         yield from (model for model in opened if isinstance(model, ModelDetector))
         return
-    for size in sizes:
+    for size in gate.request.sizes or (None,):
         model = file_detector(gate, size)
-        actual = model.pipeline.spec.preprocess.size
-        if gate.request.sizes and actual != size:
+        actual = model.pipeline.spec.preprocess.target_size
+        if size is not None and actual is not None and actual != size:
             raise UsageError("the file has a fixed size", file=path, found="--imgsz {}x{}".format(*size), expected="{}x{}".format(*actual))
         yield model
 
 
-def file_detector(gate: Gate, size: Size) -> ModelDetector:
+def file_detector(gate: Gate, size: Size | None) -> ModelDetector:
     """An exported file by its own stamp or metadata; without either, its classes are the data set's."""
     path, request = gate.request.reference, gate.request
     session = session_of(gate, path)
     declared = read_spec(request.candidate_spec) if request.candidate_spec else None
-    found = spec_of_file(path, session, reference_spec(gate, size), declared=declared)
-    identity = CandidateId("model", str(path), hashlib.sha256(read_artefact(path, kind="a model")).hexdigest())
+    found = spec_of_file(path, session, reference_spec(gate, size), declared=declared, asked=size)
+    identity = CandidateId("model", str(path), content_digest(gate, path))
     return ModelDetector(identity, Pipeline(with_thresholds(found.spec, request), session), (f"its spec is {found.origin}",))
 
 
@@ -98,10 +106,10 @@ def evaluate_size(gate: Gate, model: ModelDetector) -> SizeEvaluation:
     spec = model.pipeline.spec
     classes = map_classes(spec.names, gate.dataset.categories, source=str(gate.request.data))
     stream = model.observe(gate.dataset.images, deployed=spec.suppress, evaluated=model.shows)
-    observations = list(gate.track(stream, f"size {spec.preprocess.size[0]}", len(gate.dataset)))
+    observations = list(gate.track(stream, f"size {size_label(spec.preprocess.target_size)}", len(gate.dataset)))
     deployed = [observation.deployed for observation in observations]
     evaluation = evaluate(gate.dataset, [observation.evaluated for observation in observations], classes)
     precision, recall = precision_recall(gate.dataset, deployed, classes)
     rows = per_class(gate.dataset, evaluation, deployed, classes)
     suppress = spec.suppress
-    return SizeEvaluation(spec.preprocess.size, suppress.confidence, suppress.iou, evaluation.metrics(), precision, recall, rows)
+    return SizeEvaluation(spec.preprocess.target_size, suppress.confidence, suppress.iou, evaluation.metrics(), precision, recall, rows)

@@ -18,7 +18,7 @@ from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import CocoMetrics, evaluate
 from parity.pipeline import Observation
 from parity.preprocess import preprocess
-from parity.request import DEFAULT_SIZE
+from parity.request import size_label
 from parity.spec import Suppress
 from parity.verdict import Check, ConfigResult, MetricComparison, Status, judge
 from parity.wire import sha256_of
@@ -89,7 +89,7 @@ def contest_checks(
     gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], metrics: MetricComparison | None
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
-    names = reference_spec(gate, contest.size or DEFAULT_SIZE).names
+    names = reference_spec(gate, contest.size).names
     compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.request.limits)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
     accuracy = accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, observed.cut))
@@ -106,7 +106,7 @@ def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
     elif isinstance(contest.candidate, ModelDetector):
         settings = contest.candidate.pipeline.spec.suppress
     else:
-        settings = with_thresholds(reference_spec(gate, DEFAULT_SIZE), gate.request).suppress
+        settings = with_thresholds(reference_spec(gate, None), gate.request).suppress
     return replace(settings, confidence=max(settings.confidence, declared))
 
 
@@ -115,8 +115,7 @@ def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppr
     key = (contest.size, cut, thresholds)
     if key not in gate.observed:
         stream = contest.reference.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
-        size = "" if contest.size is None else f" {contest.size[0]}"
-        gate.observed[key] = list(gate.track(stream, f"reference{size}", len(gate.dataset)))
+        gate.observed[key] = list(gate.track(stream, f"reference {size_label(contest.size)}", len(gate.dataset)))
     return gate.observed[key]
 
 
@@ -165,7 +164,10 @@ def accuracy_detail(gate: Gate, cut: Cut) -> str:
 def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observation], thresholds: Suppress) -> Iterator[Check]:
     """Whether the reference agrees with itself, and the candidate has the checkpoint's classes and was made from it."""
     if isinstance(contest.reference, ModelDetector):
-        yield repeatability(gate, contest, reference, thresholds)
+        key = (contest.size, thresholds)
+        if key not in gate.repeated:
+            gate.repeated[key] = repeatability(gate, contest, reference, thresholds)
+        yield replace(gate.repeated[key], config=contest.id)
     if isinstance(contest.candidate, ModelDetector) and gate.checkpoint is not None:
         pairs = zip_longest(contest.candidate.pipeline.spec.names, gate.checkpoint.spec.names)
         different = sum(candidate != trained for candidate, trained in pairs)
@@ -216,7 +218,7 @@ def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
 
 def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baseline | None:
     """What would be stored of a result; recorded detections and unlabelled data have no baseline."""
-    if gate.checkpoint is None or contest.size is None or result.metrics is None or not isinstance(contest.candidate, ModelDetector):
+    if gate.checkpoint is None or result.metrics is None or not isinstance(contest.candidate, ModelDetector):
         return None
     spec = sha256_of(contest.candidate.pipeline.spec)
     identity = Identity(gate.checkpoint.sha256, gate.dataset.sha256, spec, contest.backend, contest.size)
@@ -227,7 +229,7 @@ def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baselin
 def baseline_file(gate: Gate, contest: Contest) -> Path | None:
     """Where the baseline of a contest lies."""
     folder = gate.request.baselines
-    if folder is None or contest.size is None:
+    if folder is None or gate.checkpoint is None:
         return None
     return baseline_path(folder, model=gate.request.reference.stem, dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size)
 

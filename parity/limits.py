@@ -35,6 +35,8 @@ FLOAT32 = Limits(
     none=Limit(0, "count", "every one is a difference between what was trained and what would be shipped"),
 )
 
+EXCELLENT, GOOD = 0.001, 0.01  # AP of a converted model against its own: a tenth of a point, and one point
+
 MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the same object
 MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
 MAX_ROUNDING_SCORE = 0.001

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -24,11 +24,9 @@ LISTS = (
     ("checkpoint", None, "checkpoint to gate; repeatable, comma-separated, globs allowed"),
     ("backend", DEFAULT_BACKENDS, "backends to convert to and gate"),
     ("imgsz", DEFAULT_SIZES, "network sizes in pixels, a side or HEIGHTxWIDTH"),
+    ("data", None, "data.yaml, COCO JSON or folder of images; NAME=PATH is for the checkpoint of that file name alone"),
 )
-PATHS = (
-    ("data", "", "data.yaml, COCO JSON or folder of images"),
-    ("baselines", "baselines", "folder of stored results"),
-)
+BASELINES = "folder of stored results"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,9 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, default, text in LISTS:
         group.addoption(f"--parity-{name}", action="append", metavar=name.upper(), help=text)
         parser.addini(f"parity_{name}", text, type="linelist", default=[default] if default else [])
-    for name, default, text in PATHS:
-        group.addoption(f"--parity-{name}", metavar="PATH", help=text)
-        parser.addini(f"parity_{name}", text, default=default)
+    group.addoption("--parity-baselines", metavar="PATH", help=BASELINES)
+    parser.addini("parity_baselines", BASELINES, default="baselines")
     group.addoption(
         "--parity-trust-checkpoint", action="append", default=[], metavar="sha256:DIGEST", help="load this file although it runs code"
     )
@@ -56,15 +53,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ParitySettings:
-    """The options as they apply: command line first, then the ini file. ``data`` and ``baselines`` may be absent."""
+    """The options as they apply: command line first, then the ini file.
+
+    ``data`` is by the file name of a checkpoint, "" for all others; it and ``baselines`` may be absent.
+    """
 
     checkpoints: tuple[Path, ...]
     backends: tuple[str, ...]
     sizes: tuple[Size, ...]
-    data: Path | None
+    data: Mapping[str, Path]
     baselines: Path | None
     trusted: frozenset[str]
     update: bool
+
+    def data_of(self, checkpoint: Path) -> Path | None:
+        """The data that a checkpoint is gated on."""
+        return self.data.get(checkpoint.name, self.data.get(""))
 
 
 def settings(config: pytest.Config) -> ParitySettings:
@@ -77,7 +81,7 @@ def settings(config: pytest.Config) -> ParitySettings:
         checkpoints=tuple(path for pattern in patterns for path in matching(config, pattern)),
         backends=backends,
         sizes=sizes,
-        data=option_path(config, "data"),
+        data=dict(data_path(config, value) for value in given(config, "data")),
         baselines=option_path(config, "baselines"),
         trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
         update=bool(config.getoption("--parity-update-baselines")),
@@ -97,6 +101,12 @@ def base(config: pytest.Config, name: str) -> Path:
     return config.inipath.parent if config.inipath else config.rootpath
 
 
+def data_path(config: pytest.Config, value: str) -> tuple[str, Path]:
+    """The checkpoint that data are for, "" for all, and their path, of ``PATH`` or ``NAME=PATH``."""
+    name, _, path = value.rpartition("=")
+    return name, base(config, "data") / path
+
+
 def option_path(config: pytest.Config, name: str) -> Path | None:
     """A path option, ``None`` where it was not given."""
     value = config.getoption(f"--parity-{name}") or config.getini(f"parity_{name}")
@@ -106,7 +116,7 @@ def option_path(config: pytest.Config, name: str) -> Path | None:
 def matching(config: pytest.Config, pattern: str) -> list[Path]:
     """The checkpoints of a path or glob, in order; none is an error, since nothing would be gated."""
     literal = base(config, "checkpoint") / pattern
-    if literal.is_file():
+    if literal.exists():  # a file or a run directory
         return [literal]
     found = sorted(Path(path) for path in glob(str(literal), recursive=True))  # noqa: PTH207 - absolute patterns
     if not found:

@@ -11,6 +11,13 @@ Size = tuple[int, int]
 DEFAULT_SIZE: Size = (640, 640)
 
 
+def size_label(size: Size | None) -> str:
+    """A size as people write it: ``640``, ``480x640`` (height x width), or ``native`` where the network takes images as they are."""
+    if size is None:
+        return "native"
+    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
 @dataclass(frozen=True, slots=True)
 class GateRequest:
     """What to gate.

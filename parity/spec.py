@@ -68,7 +68,8 @@ class HeadLayout(StrEnum):
     CHANNELS_LAST = "channels_last"  # [1, N, 4 + nc]: the transpose
     OBJECTNESS = "objectness"  # [1, N, 5 + nc]: v5, v7, YOLOX; score = objectness * class
     END_TO_END = "end_to_end"  # [1, n, 6] of x1, y1, x2, y2, score, class: v10, 26, NMS in the graph
-    BOXES_LABELS_SCORES = "boxes_labels_scores"  # three outputs: torchvision
+    BOXES_LABELS_SCORES = "boxes_labels_scores"  # three outputs [n, 4], [n], [n]: torchvision's own export
+    BOXES_SCORES_LABELS = "boxes_scores_labels"  # three outputs [1, n, 4], [1, n], [1, n]: location, score, category
 
 
 class BoxFormat(StrEnum):
@@ -139,6 +140,11 @@ class Preprocess:
         require(self.stride > 0, "a stride above 0")
         require(all(0 <= value <= LARGEST_PIXEL for value in self.pad_value), "pad values from 0 to 255")
         require(self.divisor > 0 and all(value > 0 for value in self.std), "a divisor and a std above 0")
+
+    @property
+    def target_size(self) -> tuple[int, int] | None:
+        """The size that images are brought to, ``None`` where the network takes them as they are."""
+        return None if self.fit is Fit.NATIVE else self.size
 
 
 @dataclass(frozen=True, slots=True)

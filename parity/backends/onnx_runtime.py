@@ -34,12 +34,13 @@ class OnnxSession(CheckedSession):
         content = read_artefact(path, kind="an ONNX file")
         external = inspect_model(content, path)
         self._session = start(path if external else content, path, provider=provider(device), threads=threads)
-        name, shape, self._dtype = image_input(self._session, path)
-        self._input = name
+        self._input, shape, self._dtype = image_input(self._session, path)
+        self._batched = len(self._session.get_inputs()[0].shape) == len(shape)
         super().__init__("onnx", shape, metadata=self._session.get_modelmeta().custom_metadata_map)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        outputs = self._session.run(None, {self._input: tensor.astype(self._dtype, copy=False)})
+        fed = tensor if self._batched else tensor[0]
+        outputs = self._session.run(None, {self._input: fed.astype(self._dtype, copy=False)})
         return tuple(np.asarray(output, np.float32) for output in outputs)
 
     def _release(self) -> None:
@@ -68,10 +69,14 @@ def provider(device: str) -> str:
 
 
 def image_input(session: Any, path: Path) -> tuple[str, Shape, type[np.floating[Any]]]:
-    """The name, shape and type of the one input; raises ``BadInput`` where it cannot take a single image of three channels."""
+    """The name, shape and type of the one input; raises ``BadInput`` where it cannot take a single image of three channels.
+
+    An input without a batch axis, as torchvision's detectors are exported with, is given one of 1.
+    """
     inputs = session.get_inputs()
     shape = tuple(side if isinstance(side, int) else None for side in inputs[0].shape) if inputs else ()
     found = ", ".join(f"{each.name}: {each.type} {each.shape}" for each in inputs) or "no input"
+    shape = (1, *shape) if len(shape) == 3 else shape  # noqa: PLR2004 - channels, height, width
     one_image = len(inputs) == 1 and len(shape) == 4 and shape[0] in {1, None}  # noqa: PLR2004 - batch, channels, height, width
     if not one_image or CHANNELS not in {shape[1], shape[3]} or inputs[0].type not in INPUT_TYPES:
         problem, expected = "takes an input that is not one RGB image", "one float32 or float16 input of batch 1 (or any) and 3 channels"

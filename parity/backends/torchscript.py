@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parity.backends.artefact import read_artefact
@@ -14,6 +15,9 @@ try:
     import torch
 except ImportError:
     raise missing("torch", extra="ultralytics") from None
+
+with suppress(ImportError):
+    import torchvision  # noqa: F401 - its operators (nms, roi_align) are known to TorchScript once it is loaded
 
 from parity.backends.pytorch import arrays, torch_device, torch_threads
 from parity.backends.quiet import quiet_torch
@@ -37,7 +41,7 @@ class TorchScriptSession(CheckedSession):
         super().__init__("torchscript", traced_shape(metadata.get("config.txt", ""), path), metadata=metadata)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        with torch.inference_mode(), torch_threads(self._threads):
+        with torch.inference_mode(), torch_threads(self._threads), quiet_torch():
             return arrays(self._module(torch.from_numpy(tensor).to(self._device)))
 
     def _release(self) -> None:

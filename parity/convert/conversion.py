@@ -1,4 +1,4 @@
-"""Convert: export with Ultralytics, stamp, check on one image, and only then put the file in its place."""
+"""Convert: export with the family's exporter, stamp, check on one image, and only then put the file in its place."""
 
 from __future__ import annotations
 
@@ -13,63 +13,101 @@ from typing import TYPE_CHECKING
 from parity.backends.base import missing
 from parity.convert.manifest import Stamp, manifest_path, manifest_text
 from parity.errors import ConversionError, UsageError
+from parity.request import DEFAULT_SIZE, size_label
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from parity.models import Checkpoint
+    from parity.spec import PipelineSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What can be exported: ``module`` has ``export(network, file, size, dynamic, end_to_end)`` and ``add_stamp(file, text)``."""
+    """A kind of file: the module ``stamp`` has ``add_stamp(file, stamp)``."""
 
     name: str
     suffix: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Who writes a family's files: ``module`` has ``export(checkpoint, file, format_name, size, dynamic)``, ``packages`` are needed."""
+
     module: str
     packages: tuple[str, ...]
+    extra: str
+    next_step: str
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("onnx", ".onnx", "parity.convert.onnx_target", ("onnx", "onnxslim", "onnxruntime")),
-        Target("torchscript", ".torchscript", "parity.convert.torchscript_target", ()),
+        Target("onnx", ".onnx", "parity.convert.onnx_stamp"),
+        Target("torchscript", ".torchscript", "parity.convert.torchscript_stamp"),
     )
+}
+EXPORTERS = {
+    "ultralytics": Exporter(
+        "parity.convert.ultralytics_export",
+        ("ultralytics", "onnxslim"),
+        "ultralytics",
+        "try another size, or `yolo export` to see its own report",
+    ),
+    "torchvision": Exporter(
+        "parity.convert.torchvision_export", ("torchvision",), "torchvision", "report it with the versions of torch and torchvision"
+    ),
 }
 
 
-def convert(checkpoint: Checkpoint, target: str, *, size: tuple[int, int], out: Path, dynamic: bool = False) -> Path:
+def convert(
+    checkpoint: Checkpoint,
+    target: str,
+    *,
+    out: Path,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    dynamic: bool = False,
+    stem: str | None = None,
+    image: NDArray[np.float32] | None = None,
+    device: str = "cpu",
+) -> Path:
     """Export a checkpoint into the folder ``out`` and return the file; beside it lies its manifest.
 
     ``size`` is (height, width) in pixels; with ``dynamic`` batch and size stay open in the file and ``size`` is what the stamp says.
+    A network that takes images as they are leaves both open always. ``stem`` is another name than the checkpoint's with the size.
+    ``image`` (1, 3, H, W) is what the file is checked with, else one that is made up, with PyTorch on ``device``.
 
     Raises ``UsageError`` for an unknown target or a size that the network does not take, ``BackendUnavailable`` where a package
     is missing, ``ConversionError`` where the export fails or its outputs are not the checkpoint's. Then nothing is left in ``out``.
     """
     chosen = find_target(target)
-    check_size(size, stride=checkpoint.spec.preprocess.stride)
-    name = f"{checkpoint.path.stem}_{size_label(size, dynamic=dynamic)}{chosen.suffix}"
+    require_packages(EXPORTERS[checkpoint.family])
+    spec = spec_at(checkpoint.spec, size)
+    name = f"{stem or file_stem(checkpoint, size, dynamic=dynamic)}{chosen.suffix}"
     check_place(out / name)
-    spec = replace(checkpoint.spec, preprocess=replace(checkpoint.spec.preprocess, size=size))
     stamp = Stamp(spec, checkpoint.sha256)
     out.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=".parity-convert-", dir=out))  # on the same disk, so that the last step is one rename
     try:
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
+        check = import_module("parity.convert.check")  # by name: the base installation has no torch
+        check.check_same_network(checkpoint, made, image=check.structured_image(size) if image is None else image, device=device)
         return put_in_place(made, out, stamp=stamp)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
 def make(checkpoint: Checkpoint, target: Target, *, stamp: Stamp, file: Path, dynamic: bool) -> Path:
-    """The stamped and checked file, still in the workshop."""
-    exporter, check = import_module(target.module), import_module("parity.convert.check")
+    """The stamped file, still in the workshop."""
+    exporter, stamper = import_module(EXPORTERS[checkpoint.family].module), import_module(target.stamp)
     try:
-        exporter.export(checkpoint, file, size=stamp.spec.preprocess.size, dynamic=dynamic)
-        exporter.add_stamp(file, stamp)
+        exporter.export(checkpoint, file, format_name=target.name, size=stamp.spec.preprocess.size, dynamic=dynamic)
+        stamper.add_stamp(file, stamp)
     except (RuntimeError, ValueError, TypeError, AssertionError, OSError, ImportError) as failure:
-        next_step = "try another size, or export with `yolo export` to see its own report"
-        raise ConversionError(f"the export to {target.name} failed", file=checkpoint.path, found=failure, next_step=next_step) from failure
-    check.check_same_network(checkpoint, file, size=stamp.spec.preprocess.size)
+        step = EXPORTERS[checkpoint.family].next_step
+        raise ConversionError(f"the export to {target.name} failed", file=checkpoint.path, found=failure, next_step=step) from failure
     return file
 
 
@@ -89,25 +127,32 @@ def check_place(file: Path) -> None:
 
 
 def find_target(name: str) -> Target:
-    """The target of a name, with its packages installed."""
+    """The target of a name."""
     target = TARGETS.get(name)
     if target is None:
         raise UsageError("unknown conversion target", found=name, expected=", ".join(TARGETS))
-    for package in target.packages:
-        if find_spec(package) is None:
-            raise missing(package, extra="ultralytics")
     return target
 
 
-def check_size(size: tuple[int, int], *, stride: int) -> None:
-    """Raise ``UsageError`` for a size that is not a multiple of the stride; Ultralytics would round it without asking."""
+def require_packages(exporter: Exporter) -> None:
+    """Raise ``BackendUnavailable`` where a package of the exporter is not installed."""
+    for package in exporter.packages:
+        if find_spec(package) is None:
+            raise missing(package, extra=exporter.extra)
+
+
+def spec_at(spec: PipelineSpec, size: tuple[int, int]) -> PipelineSpec:
+    """The spec at a size; raises ``UsageError`` for one that is not a multiple of the stride, which Ultralytics would round in silence."""
+    stride = spec.preprocess.stride
+    if spec.preprocess.target_size is None:
+        return spec
     if any(side < stride or side % stride for side in size):
         raise UsageError("the network does not take this size", found=size, expected=f"multiples of {stride}")
+    return replace(spec, preprocess=replace(spec.preprocess, size=size))
 
 
-def size_label(size: tuple[int, int], *, dynamic: bool) -> str:
-    """The part of the file name that tells the size."""
-    height, width = size
-    if dynamic:
-        return "dynamic"
-    return str(height) if height == width else f"{height}x{width}"
+def file_stem(checkpoint: Checkpoint, size: tuple[int, int], *, dynamic: bool) -> str:
+    """The checkpoint's name, and the size where the file has one."""
+    if checkpoint.spec.preprocess.target_size is None:
+        return checkpoint.path.stem
+    return f"{checkpoint.path.stem}_{'dynamic' if dynamic else size_label(size)}"

@@ -5,28 +5,42 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from parity.errors import BadInput
+from parity.models.run_directory import WEIGHTS_SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from parity.models.checkpoint import Checkpoint
 
+ULTRALYTICS_SUFFIX = ".pt"
+
 
 def load_checkpoint(
     path: Path, *, size: tuple[int, int] = (640, 640), trusted: frozenset[str] = frozenset(), end_to_end: bool | None = None
 ) -> Checkpoint:
-    """Load a checkpoint without running code from it.
+    """Load an Ultralytics ``.pt``, or a run directory of torchvision's FasterRCNN, without running code from it.
 
     ``size`` is (height, width) in pixels. ``trusted`` holds the sha256 digests of files that may run code. ``end_to_end`` chooses
-    between the two heads of v10 and 26; ``None`` takes the one that the installed Ultralytics predicts with.
+    between the two heads of v10 and 26; ``None`` takes the one that the installed Ultralytics predicts with. A run directory needs none
+    of them.
 
     Raises ``BadInput`` for what is not a detector's checkpoint, ``UntrustedInput`` for what would run code,
-    ``BackendUnavailable`` where Ultralytics is not installed.
+    ``BackendUnavailable`` where Ultralytics or torchvision is not installed.
     """
-    if path.is_dir():
-        next_step = "give the checkpoint file itself, for example weights/best.pt"
-        raise BadInput("is a folder", file=path, expected="an Ultralytics .pt", next_step=next_step)
-    loader = import_module("parity.models.ultralytics")  # by name: the base installation has no torch
+    if is_run(path):
+        loader = import_module("parity.models.torchvision")  # by name: the base installation has no torch
+        run: Checkpoint = loader.load(path)
+        return run
+    loader = import_module("parity.models.ultralytics")
     checkpoint: Checkpoint = loader.load(path, size=size, trusted=trusted, end_to_end=end_to_end)
     return checkpoint
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is loaded as a checkpoint and not opened as an exported file."""
+    return path.suffix.lower() == ULTRALYTICS_SUFFIX or is_run(path)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run directory, or the weights within one."""
+    return path.is_dir() or path.suffix.lower() == WEIGHTS_SUFFIX

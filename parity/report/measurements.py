@@ -16,14 +16,9 @@ from parity.limits import MATCH_IOU, SAME_NETWORK
 from parity.metrics import METRIC_NAMES
 from parity.report.terminal import safe, table, titled
 from parity.report.text import note_lines, number
-from parity.request import Size
+from parity.request import size_label
 
 STATE_STYLES = {State.OK: "green", State.TOO_OLD: "yellow", State.MISSING: "yellow", State.BROKEN: "red"}
-
-
-def size_text(size: Size) -> str:
-    """A size as people write it on the command line."""
-    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
 
 
 def print_evaluation(found: ModelEvaluation, console: Console) -> None:
@@ -38,7 +33,7 @@ def print_evaluation(found: ModelEvaluation, console: Console) -> None:
 
 def coco_table(found: ModelEvaluation) -> RenderableType:
     """The twelve COCO numbers and overall precision and recall, a column for each size."""
-    rows = table("size", *(size_text(one.imgsz) for one in found.sizes))
+    rows = table("size", *(size_label(one.imgsz) for one in found.sizes))
     for name in METRIC_NAMES:
         rows.add_row(name, *(number(getattr(one.metrics, name), ".4f") for one in found.sizes))
     rows.add_row("P", *(number(one.precision, ".4f") for one in found.sizes))
@@ -52,7 +47,7 @@ def class_table(one: SizeEvaluation) -> RenderableType:
     for row in one.classes:
         values = (row.precision, row.recall, row.AP50, row.AP)
         rows.add_row(safe(row.name), str(row.objects), *(number(value, ".4f") for value in values))
-    return titled(f"Classes at {size_text(one.imgsz)}; P and R at confidence {one.conf:g}, hits from IoU {MATCH_IOU:g}", rows)
+    return titled(f"Classes at {size_label(one.imgsz)}; P and R at confidence {one.conf:g}, hits from IoU {MATCH_IOU:g}", rows)
 
 
 def print_files(files: Sequence[Path], console: Console) -> None:
@@ -70,7 +65,7 @@ def print_bench(found: Bench, console: Console) -> None:
     rows = table("backend", "size", *columns, left=2)
     for row in found.rows:
         times = (f"{value:.1f}" for value in (row.size_mb, row.mean_ms, row.median_ms, row.p95_ms, row.fps))
-        rows.add_row(row.name, size_text(row.imgsz), *times, f"{row.size_change_percent:+.0f} %", f"{row.time_change_percent:+.0f} %")
+        rows.add_row(row.name, size_label(row.imgsz), *times, f"{row.size_change_percent:+.0f} %", f"{row.time_change_percent:+.0f} %")
     console.print(titled(title, rows))
     console.print(f"Changes are against stock PyTorch. {found.environment.processor}, {found.environment.processors} processors.")
     warning = busy_note(found.load)

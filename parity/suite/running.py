@@ -15,25 +15,25 @@ from parity.contests import Contest, Gate, converted_contest, open_gate
 from parity.errors import UsageError
 from parity.gate import run_gate
 from parity.judging import Outcome, judge_contest
+from parity.models import is_run
 from parity.pytest_plugin import ParitySettings
-from parity.request import GateRequest, Size
+from parity.request import GateRequest, Size, size_label
 from parity.verdict import Check, Result, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One configuration of the suite; ``name`` is the checkpoint's slug, made unique."""
+    """One configuration of the suite; ``name`` is the checkpoint's slug, made unique; ``size`` is ``None`` for a network without one."""
 
     name: str
     checkpoint: Path
     backend: str
-    size: Size
+    size: Size | None
 
     @property
     def id(self) -> str:
         """The test id, such as ``yolov8n-onnx-640``: safe in every report."""
-        height, width = self.size
-        return f"{self.name}-{slug(self.backend)}-{height if height == width else f'{height}x{width}'}"
+        return f"{self.name}-{slug(self.backend)}-{size_label(self.size)}"
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +70,7 @@ def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
     return GateRequest(
         checkpoint,
         backends=settings.backends,
-        data=settings.data,
+        data=settings.data_of(checkpoint),
         sizes=settings.sizes,
         baselines=settings.baselines,
         trusted=settings.trusted,
@@ -85,7 +85,7 @@ def configs(settings: ParitySettings, *, backends: Sequence[str]) -> list[Config
     return [
         Config(name, checkpoint, backend, size)
         for name, checkpoint in zip(unique, settings.checkpoints, strict=True)
-        for size in settings.sizes
+        for size in ((None,) if is_run(checkpoint) else settings.sizes)
         for backend in backends
     ]
 

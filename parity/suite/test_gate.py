@@ -11,7 +11,10 @@ from parity.baselines import changes, load_baseline, write_baseline
 from parity.candidates import ModelDetector
 from parity.contests import reference_detector
 from parity.errors import BaselineError
+from parity.images import read_image
 from parity.judging import baseline_check
+from parity.preprocess import preprocess
+from parity.request import size_label
 from parity.suite.running import Config, Gates, require
 
 pytestmark = pytest.mark.parity
@@ -50,8 +53,8 @@ def test_latency_is_recorded(parity_runtime: Config, parity_gates: Gates, benchm
     native = parity_runtime.backend == "pytorch"
     detector = reference_detector(gate, parity_runtime.size) if native else parity_gates.contest(parity_runtime).candidate
     assert isinstance(detector, ModelDetector)
-    height, width = parity_runtime.size
-    tensor = np.random.default_rng(0).random((1, 3, height, width), np.float32)
-    benchmark.group = f"{parity_runtime.name} {height}x{width}"
+    image = read_image(gate.dataset.images[0].path)
+    tensor = preprocess(image, detector.pipeline.spec.preprocess).tensor
+    benchmark.group = f"{parity_runtime.name} {size_label(parity_runtime.size)}"
     outputs = benchmark.pedantic(detector.pipeline.session.run, args=(tensor,), rounds=ROUNDS, warmup_rounds=WARM_UP)
     assert np.isfinite(outputs[0]).all()

@@ -25,7 +25,7 @@ EDGES = (
 )
 RUNTIMES = ("torch", "torchvision", "ultralytics", "onnxruntime", "onnx", "openvino")
 MAY_IMPORT_PYTEST = ("parity/pytest_plugin.py", "parity/suite/")
-MAY_IMPORT_ULTRALYTICS = ("parity/models/ultralytics.py", "parity/convert/exporting.py")  # the second through the first
+MAY_IMPORT_ULTRALYTICS = ("parity/models/ultralytics.py", "parity/convert/ultralytics_export.py")  # the second through the first
 DANGEROUS = {
     "eval",
     "exec",

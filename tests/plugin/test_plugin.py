@@ -71,7 +71,18 @@ def test_ini_paths_are_relative_to_the_ini_file_and_the_command_line_wins(pytest
     found = settings(pytester.parseconfig("--parity-data", "other.yaml"))
 
     assert found.checkpoints == (pytester.path / "weights" / "best.pt",)
-    assert (found.data, found.baselines) == (pytester.path / "other.yaml", pytester.path / "stored")
+    assert (found.data, found.baselines) == ({"": pytester.path / "other.yaml"}, pytester.path / "stored")
+
+
+def test_a_checkpoint_may_have_data_of_its_own(pytester: pytest.Pytester) -> None:
+    from parity.pytest_plugin import settings  # noqa: PLC0415
+
+    pytester.makeini("[pytest]\nparity_data =\n  data.yaml\n  run_7=triangles\n")
+
+    found = settings(pytester.parseconfig())
+
+    assert found.data_of(Path("runs/run_7")) == pytester.path / "triangles"
+    assert found.data_of(Path("runs/best.pt")) == pytester.path / "data.yaml"
 
 
 @pytest.mark.slow

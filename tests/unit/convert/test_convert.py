@@ -90,7 +90,7 @@ def test_ultralytics_own_metadata_stays(converted: Callable[[str], Path]) -> Non
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_file_computes_what_the_checkpoint_computes(converted: Callable[[str], Path], checkpoint: Checkpoint, target: str) -> None:
     with open_session(converted(target)) as candidate, PyTorchSession(checkpoint.network) as reference:
-        difference = check.raw_difference(reference.run(images())[0], candidate.run(images())[0])
+        difference = check.raw_difference(reference.run(images()), candidate.run(images())).difference
     assert difference.box_px < 1e-3
     assert difference.score < 1e-5
 
@@ -100,7 +100,7 @@ def test_a_dynamic_file_takes_other_sizes(checkpoint: Checkpoint, tmp_path: Path
     file = convert(checkpoint, target, size=SIZE, out=tmp_path, dynamic=True)
     assert file.stem == "tiny_dynamic"
     with open_session(file) as candidate, PyTorchSession(checkpoint.network) as reference:
-        difference = check.raw_difference(reference.run(images((96, 128)))[0], candidate.run(images((96, 128)))[0])
+        difference = check.raw_difference(reference.run(images((96, 128))), candidate.run(images((96, 128)))).difference
     assert difference.box_px < 1e-3
 
 
@@ -148,7 +148,7 @@ def test_another_network_is_refused_and_removed(checkpoint: Checkpoint, tmp_path
 
 
 def test_a_failed_export_is_a_conversion_error(checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parity.convert.torchscript_target.export", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no space left")))
+    monkeypatch.setattr("parity.convert.ultralytics_export.export", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no space left")))
     with pytest.raises(ConversionError, match="no space left") as failure:
         convert(checkpoint, "torchscript", size=SIZE, out=tmp_path)
     assert failure.value.exit_code == 15

@@ -1,4 +1,4 @@
-"""ONNX files."""
+"""The stamp in ONNX files."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from parity.convert.exporting import export_with_ultralytics
 from parity.convert.manifest import ONNX_KEY, Stamp
 from parity.wire import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from parity.models import Checkpoint
-
-
-def export(checkpoint: Checkpoint, file: Path, *, size: tuple[int, int], dynamic: bool) -> None:
-    """Write the network as a float32 ONNX file, simplified."""
-    export_with_ultralytics(checkpoint, file, format_name="onnx", size=size, dynamic=dynamic)
 
 
 def add_stamp(file: Path, stamp: Stamp) -> None:

@@ -1,4 +1,4 @@
-"""TorchScript files."""
+"""The stamp in TorchScript files."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ import torch
 
 from parity.backends.quiet import quiet_torch
 from parity.backends.torchscript import load_module
-from parity.convert.exporting import export_with_ultralytics
 from parity.convert.manifest import TORCHSCRIPT_KEY, Stamp
 from parity.wire import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from parity.models import Checkpoint
-
-
-def export(checkpoint: Checkpoint, file: Path, *, size: tuple[int, int], dynamic: bool) -> None:
-    """Write the network as a float32 trace."""
-    export_with_ultralytics(checkpoint, file, format_name="torchscript", size=size, dynamic=dynamic)
 
 
 def add_stamp(file: Path, stamp: Stamp) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from parity.models import Checkpoint
 
 
-def export_with_ultralytics(checkpoint: Checkpoint, file: Path, *, format_name: str, size: tuple[int, int], dynamic: bool) -> None:
+def export(checkpoint: Checkpoint, file: Path, *, format_name: str, size: tuple[int, int], dynamic: bool) -> None:
     """Write the network to ``file``; the checkpoint's own network and folder stay as they are.
 
     The fused network is exported, so that file and reference hold the same numbers. ``nms=False`` is Ultralytics' word for the
