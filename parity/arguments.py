@@ -18,8 +18,9 @@ def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
         raise typer.Exit
 
 
-Checkpoint = Annotated[Path, typer.Argument(help="A trained model: an Ultralytics .pt.", metavar="CHECKPOINT", show_default=False)]
-Model = Annotated[Path, typer.Argument(help="A checkpoint or an exported file.", metavar="MODEL", show_default=False)]
+CHECKPOINT_HELP = "A trained model: an Ultralytics .pt, or the run directory of a FasterRCNN."
+Checkpoint = Annotated[Path, typer.Argument(help=CHECKPOINT_HELP, metavar="CHECKPOINT", show_default=False)]
+Model = Annotated[Path, typer.Argument(help="A checkpoint, a run directory or an exported file.", metavar="MODEL", show_default=False)]
 Targets = Annotated[list[str] | None, typer.Option("--to", help="What to export: onnx,torchscript.", metavar="LIST")]
 BenchTargets = Annotated[list[str] | None, typer.Option("--to", help="What to time. Default: pytorch,torchscript,onnx.", metavar="LIST")]
 Dynamic = Annotated[bool, typer.Option("--dynamic", help="Leave batch and size open in the file.")]
@@ -31,7 +32,9 @@ Candidates = Annotated[list[str], typer.Option("--candidate", help=CANDIDATE_HEL
 SomeCandidates = Annotated[list[str] | None, typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
 Backends = Annotated[list[str] | None, typer.Option("--backend", help="Convert and gate the reference: onnx,torchscript.", metavar="LIST")]
 Sizes = Annotated[list[str] | None, typer.Option("--imgsz", help="640,320; 480x640 is height x width. Default: 640.", metavar="LIST")]
-Data = Annotated[Path, typer.Option("--data", help="data.yaml, a COCO instances.json, or a folder of images.", metavar="PATH")]
+DATA_HELP = "data.yaml, a COCO instances.json, a folder with dataset.jsonl, or one of images."
+Data = Annotated[Path, typer.Option("--data", help=DATA_HELP, metavar="PATH")]
+LabelledData = Annotated[Path | None, typer.Option("--data", help=DATA_HELP, metavar="PATH")]
 SomeData = Annotated[Path | None, typer.Option("--data", help="Time its first 4 images. Default: one synthetic image.", metavar="PATH")]
 ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
 ImageFolder = Annotated[Path, typer.Option("--images", help="A folder of images; they need no labels.", metavar="DIR")]
@@ -50,4 +53,21 @@ Trust = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
+RUNS = "run directories"
+Device = Annotated[str, typer.Option("--device", help="Where PyTorch runs: cpu or cuda.", metavar="DEVICE", rich_help_panel=RUNS)]
+CHECKPOINT_PATH_HELP = "Another checkpoint than RUN_DIR/best_model.pth."
+CheckpointPath = Annotated[Path | None, typer.Option("--checkpoint-path", help=CHECKPOINT_PATH_HELP, metavar="PATH", rich_help_panel=RUNS)]
+ImageInput = Annotated[
+    Path | None, typer.Option("--image-input", help="One image to convert and check with.", metavar="PATH", rich_help_panel=RUNS)
+]
+DATASET_DIR_HELP = "Holds dataset.jsonl and data/; its test split is evaluated, its first image checks the conversion."
+DatasetDir = Annotated[Path | None, typer.Option("--dataset-dir", help=DATASET_DIR_HELP, metavar="DIR", rich_help_panel=RUNS)]
+EVALUATE_HELP = "Evaluate the ONNX model, and PyTorch where that is not there yet, and compare them."
+EvaluateConverted = Annotated[bool, typer.Option("--evaluate-converted-model", help=EVALUATE_HELP, rich_help_panel=RUNS)]
+Onnx = Annotated[bool, typer.Option("--onnx", help="Evaluate the converted model of a run directory.", rich_help_panel=RUNS)]
+COMPARE_HELP = "Run nothing: compare the two evaluations that are there."
+CompareStored = Annotated[bool, typer.Option("--compare", help=COMPARE_HELP, rich_help_panel=RUNS)]
+Pictures = Annotated[
+    int, typer.Option("--visualizations", help="How many images are drawn. Default: 16.", min=0, metavar="N", rich_help_panel=RUNS)
+]
 Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")]

@@ -19,6 +19,7 @@ from parity.errors import ParityError, UsageError
 from parity.options import parse_sizes, share, split
 from parity.report.output import STDOUT, check_target, make_folder, write_text
 from parity.request import DEFAULT_SIZE, GateRequest, Size
+from parity.runs.options import RunOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,9 +84,22 @@ def parity(*, version: arguments.Version = False) -> None:
 def convert(
     checkpoint: arguments.Checkpoint, *, to: arguments.Targets = None, imgsz: arguments.Sizes = None, dynamic: arguments.Dynamic = False,
     out: arguments.Out = Path(), print_spec: arguments.PrintSpec = False, end_to_end: arguments.EndToEnd = False,
-    trust_checkpoint: arguments.Trust = None,
+    trust_checkpoint: arguments.Trust = None, device: arguments.Device = "cpu", checkpoint_path: arguments.CheckpointPath = None,
+    image_input: arguments.ImageInput = None, dataset_dir: arguments.DatasetDir = None,
+    evaluate_converted_model: arguments.EvaluateConverted = False, visualizations: arguments.Pictures = 16,
 ) -> int:
-    """Export a checkpoint; every file is checked against it and says which pipeline it needs."""
+    """Export a checkpoint; every file is checked against it and says which pipeline it needs.
+
+    Of a run directory without --to: RUN_DIR/onnx_model/model.onnx, and with --evaluate-converted-model its evaluation.
+    """
+    run_options = (checkpoint_path, image_input, dataset_dir, evaluate_converted_model or None)
+    if not to and not print_spec and (checkpoint.suffix.lower() != ".pt" or any(run_options)):
+        options = RunOptions(
+            checkpoint, checkpoint_path, image_input, dataset_dir, evaluate=evaluate_converted_model, device=device, pictures=visualizations
+        )
+        return run_directory("convert", options)
+    if any(run_options):
+        raise UsageError("--to and --print-spec do not go with the options of run directories", next_step="leave one of them out")
     targets, sizes, trusted = split(to), parse_sizes(imgsz) or (DEFAULT_SIZE,), frozenset(trust_checkpoint or ())
     if not targets and not print_spec:
         raise UsageError("nothing to do", expected="--to onnx,torchscript or --print-spec")
@@ -164,12 +178,26 @@ def compare(
 
 @app.command("eval")
 def evaluate(
-    model: arguments.Model, *, data: arguments.Data, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None,
+    model: arguments.Model, *, data: arguments.LabelledData = None, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None,
     conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42,
     candidate_spec: arguments.Spec = None, json: arguments.Json = None, end_to_end: arguments.EndToEnd = False,
-    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
+    trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None, dataset_dir: arguments.DatasetDir = None,
+    checkpoint_path: arguments.CheckpointPath = None, onnx: arguments.Onnx = False, compare: arguments.CompareStored = False,
+    device: arguments.Device = "cpu", visualizations: arguments.Pictures = 16,
 ) -> int:
-    """COCO's twelve numbers of one model; precision, recall, AP50 and AP of every class."""
+    """COCO's twelve numbers of one model; precision, recall, AP50 and AP of every class.
+
+    With --dataset-dir, of a run directory: metrics, predictions, ground truth and pictures go into the run directory.
+    """
+    if dataset_dir is not None or onnx or compare or checkpoint_path is not None:
+        if data is not None or dataset_dir is None:
+            raise UsageError("a run directory is evaluated on --dataset-dir, and other models on --data", expected="one of them")
+        options = RunOptions(
+            model, checkpoint_path, dataset_dir=dataset_dir, onnx=onnx, compare=compare, device=device, pictures=visualizations
+        )
+        return run_directory("evaluate", options)
+    if data is None:
+        raise UsageError("no images", expected="--data data.yaml or instances.json, or --dataset-dir for a run directory")
     basic = basic_request(model, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads)
     request = replace(basic, data=data, images=images, candidate_spec=candidate_spec, end_to_end=end_to_end)
     check_target(json, inputs=inputs_of(request))
@@ -260,6 +288,19 @@ def converted(load: Callable[[], Checkpoint], jobs: list[tuple[str, Size]], *, o
     loaded, folder = load(), make_folder(out)
     with progress() as follow:
         return [export(loaded, target, size=size, out=folder, dynamic=dynamic) for target, size in follow(jobs, "convert", len(jobs))]
+
+
+def run_directory(command: str, options: RunOptions) -> int:
+    """Convert or evaluate a run, and print what was made."""
+    from parity.report.runs import print_outcome
+    from parity.report.terminal import progress
+    from parity.runs import workflow
+
+    work = {"convert": workflow.convert_command, "evaluate": workflow.evaluate_command}[command]
+    with progress() as follow:
+        outcome = work(options, track=follow)
+    show(outcome, None, print_outcome)
+    return 0
 
 
 def inputs_of(request: GateRequest) -> Iterator[Path | None]:

@@ -17,6 +17,7 @@ from parity.candidates import Cut, Detector, ModelDetector
 from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
 from parity.errors import BadInput, UsageError
+from parity.limits import BY_FAMILY, FLOAT32, Limits
 from parity.metrics import ClassMap, CocoMetrics, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint
 from parity.pipeline import Observation, Pipeline
@@ -70,6 +71,11 @@ class Gate:
         if self.checkpoint is not None and self.checkpoint.spec.preprocess.target_size is None:
             return (None,)
         return self.request.sizes or (DEFAULT_SIZE,)
+
+    @property
+    def limits(self) -> Limits:
+        """What measurements are held against: the request's limits, or those of the reference's family."""
+        return self.request.limits or BY_FAMILY.get(self.checkpoint.family if self.checkpoint else "", FLOAT32)
 
 
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:

@@ -90,9 +90,9 @@ def contest_checks(
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.request.limits)
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
-    accuracy = accuracy_checks(contest.id, metrics, gate.request.limits, detail=accuracy_detail(gate, observed.cut))
+    accuracy = accuracy_checks(contest.id, metrics, gate.limits, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
     yield from identity
     yield from (check if steady else doubted(check) for check in (*parity_checks(compared), *accuracy))
@@ -125,7 +125,7 @@ def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observat
     return compare_image(
         reference.deployed,
         candidate.deployed,
-        gate.request.limits,
+        gate.limits,
         thresholds=thresholds,
         gain=reference.gain or candidate.gain or 1.0,
         rounding=together(contest.reference.rounding, contest.candidate.rounding),
@@ -172,14 +172,14 @@ def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observatio
         pairs = zip_longest(contest.candidate.pipeline.spec.names, gate.checkpoint.spec.names)
         different = sum(candidate != trained for candidate, trained in pairs)
         detail = "class names or their order differ from the checkpoint's" if different else ""
-        check = judge("names", contest.id, different, gate.request.limits.none, detail=detail)
+        check = judge("names", contest.id, different, gate.limits.none, detail=detail)
         unnamed = "the file has no class names of its own, so their order was not checked"
         yield check if contest.has_names else replace(check, status=Status.NOT_CHECKED, measured=None, detail=unnamed)
         if contest.checkpoint_sha256 is not None:
             stale = contest.checkpoint_sha256 != gate.checkpoint.sha256
             made, trained = contest.checkpoint_sha256[:12], gate.checkpoint.sha256[:12]
             detail = f"it was made from checkpoint {made}, not from {trained}: convert it again" if stale else ""
-            yield judge("checkpoint", contest.id, int(stale), gate.request.limits.none, detail=detail)
+            yield judge("checkpoint", contest.id, int(stale), gate.limits.none, detail=detail)
 
 
 def repeatability(gate: Gate, contest: Contest, first: Sequence[Observation], thresholds: Suppress) -> Check:
@@ -236,7 +236,7 @@ def baseline_file(gate: Gate, contest: Contest) -> Path | None:
 
 def baseline_check(gate: Gate, outcome: Outcome) -> Check:
     """AP against the stored result; a missing baseline fails, one of something else raises ``BaselineError``."""
-    limit, config, file = gate.request.limits.ap_baseline, outcome.result.id, outcome.baseline_file
+    limit, config, file = gate.limits.ap_baseline, outcome.result.id, outcome.baseline_file
     if file is None or outcome.baseline is None:
         reason = "no --baselines were given" if gate.request.baselines is None else "there is no baseline for this kind of candidate"
         return Check("ap_baseline", config, Status.NOT_CHECKED, None, limit.value, limit.origin, reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.limits import FLOAT32, Limits
+from parity.limits import Limits
 
 Size = tuple[int, int]
 DEFAULT_SIZE: Size = (640, 640)
@@ -44,4 +44,4 @@ class GateRequest:
     threads: int | None = None
     end_to_end: bool = False
     latency: bool = True
-    limits: Limits = FLOAT32
+    limits: Limits | None = None  # ``None``: those of the reference's family

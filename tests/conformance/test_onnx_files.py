@@ -112,12 +112,18 @@ def test_a_newer_opset_names_both_versions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"shape": (8, 3, 8, 8)}, {"shape": (1, 1, 8, 8)}, {"shape": (3, 8, 8)}, {"element": TensorProto.UINT8, "operator": "Identity"}],
-    ids=["batch of 8", "one channel", "three axes", "uint8"],
+    [{"shape": (8, 3, 8, 8)}, {"shape": (1, 1, 8, 8)}, {"shape": (8, 8)}, {"element": TensorProto.UINT8, "operator": "Identity"}],
+    ids=["batch of 8", "one channel", "two axes", "uint8"],
 )
 def test_an_input_that_is_not_one_rgb_image_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="expected one float32 or float16 input of batch 1"):
         open_session(graph_file(tmp_path / "m.onnx", **options))
+
+
+def test_an_input_without_a_batch_axis_is_given_one(tmp_path: Path) -> None:
+    with open_session(graph_file(tmp_path / "m.onnx", shape=(3, "height", "width"))) as session:
+        assert session.input_shape == (1, 3, None, None)
+        assert session.run(np.ones((1, 3, 8, 9), np.float32))[0].shape == (3, 8, 9)
 
 
 def test_channels_last_input_keeps_its_shape(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def fitting_outputs(draw: st.DrawFn, head: Head, classes: int) -> tuple[np.ndarr
         HeadLayout.OBJECTNESS: [(1, n, 5 + classes)],
         HeadLayout.END_TO_END: [(1, n, 6)],
         HeadLayout.BOXES_LABELS_SCORES: [(n, 4), (n,), (n,)],
+        HeadLayout.BOXES_SCORES_LABELS: [(1, n, 4), (1, n), (1, n)],
     }
     return tuple(draw(npst.arrays(np.float32, shape, elements=any_float)) for shape in shapes[head.layout])
 

@@ -41,6 +41,13 @@ def test_boxes_labels_scores_come_in_torchvisions_order() -> None:
     assert (candidates.scores.tolist(), candidates.labels.tolist()) == ([[0.5]], [[4]])
 
 
+def test_location_score_and_category_come_with_a_batch_axis() -> None:
+    outputs = (np.array([[[0.5, 0.25, 1, 1]]], np.float32), np.array([[0.5]], np.float32), np.array([[2]], np.float32))
+    head = Head(HeadLayout.BOXES_SCORES_LABELS, BoxFormat.XYXY, BoxUnits.NORMALISED, class_offset=1)
+    candidates = decode(outputs, head, classes=2, network_size=(40, 60))
+    assert (candidates.boxes.tolist(), candidates.labels.tolist()) == ([[30, 10, 60, 40]], [[1]])
+
+
 def test_normalised_units_are_scaled_by_width_and_height() -> None:
     rows = np.array([[[0.5, 0.5, 1, 1, 0.9]]], np.float32)
     head = Head(layout=HeadLayout.CHANNELS_LAST, box_units=BoxUnits.NORMALISED)
@@ -84,6 +91,9 @@ def test_a_box_that_overflows_and_a_class_that_is_no_index_are_counted() -> None
         (HeadLayout.BOXES_LABELS_SCORES, [(3, 4), (3,), (2,)]),
         (HeadLayout.BOXES_LABELS_SCORES, [(3,), (3,), (3, 4)]),
         (HeadLayout.BOXES_LABELS_SCORES, [(), (), ()]),
+        (HeadLayout.BOXES_SCORES_LABELS, [(1, 3, 4), (1, 3)]),
+        (HeadLayout.BOXES_SCORES_LABELS, [(2, 3, 4), (2, 3), (2, 3)]),
+        (HeadLayout.BOXES_SCORES_LABELS, [(3, 4), (3,), (3,)]),
     ],
 )
 def test_a_shape_that_does_not_fit_is_refused(layout: HeadLayout, shapes: list[tuple[int, ...]]) -> None:

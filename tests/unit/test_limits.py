@@ -6,14 +6,15 @@ from dataclasses import fields
 
 import pytest
 
-from parity.limits import EVALUATION_CONFIDENCE, FLOAT32, MATCH_IOU, MAX_ROUNDING_PX, MAX_ROUNDING_SCORE, Limit, Limits
+from parity.limits import BY_FAMILY, EVALUATION_CONFIDENCE, FLOAT32, MATCH_IOU, MAX_ROUNDING_PX, MAX_ROUNDING_SCORE, Limit, Limits
 
 NOISE_PX, NOISE_SCORE = 4.8e-3, 9.8e-6  # the largest differences of a float32 raw head from float64, as measured
 
 
+@pytest.mark.parametrize("limits", [FLOAT32, *BY_FAMILY.values()])
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
-def test_every_limit_says_where_it_comes_from(name: str) -> None:
-    limit: Limit = getattr(FLOAT32, name)
+def test_every_limit_says_where_it_comes_from(name: str, limits: Limits) -> None:
+    limit: Limit = getattr(limits, name)
     assert limit.value >= 0
     assert len(limit.unit) > 1
     assert len(limit.origin) > 10

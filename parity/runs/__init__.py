@@ -1,0 +1,1 @@
+"""Run directories of FasterRCNN: convert, evaluate and compare, each leaving its files where the run lies."""
