@@ -15,6 +15,7 @@ from parity.spec import Activation, BoxFormat, BoxUnits, Head, HeadLayout
 
 Array = NDArray[np.float32]
 Outputs = tuple[Array, ...]
+LEAST_SHARE = 1e-12  # of a score whose logit is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +51,32 @@ def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[in
     finite = np.isfinite(boxes).all(1) & np.isfinite(rows.scores).all(1) & (np.abs(rows.labels) <= LARGEST_CLASS).all(1)
     if not finite.all():
         boxes, rows = boxes[finite], Rows(rows.boxes[finite], rows.scores[finite], rows.labels[finite])
-    scores = sigmoid(rows.scores) if head.activation is Activation.SIGMOID else rows.scores
+    scores = ACTIVATIONS[head.activation](rows.scores)
     return Candidates(boxes, scores, rows.labels.astype(np.int64, copy=False) - head.class_offset, int((~finite).sum()))
 
 
 def sigmoid(logits: Array) -> Array:
     """The logistic function, without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)
+
+
+@silently
+def logit(scores: Array) -> Array:
+    """The inverse of the logistic function; 0 and 1 stay finite."""
+    shares = np.clip(scores.astype(np.float64), LEAST_SHARE, 1 - LEAST_SHARE)
+    return np.asarray(np.log(shares / (1 - shares)), np.float32)
+
+
+def unchanged(scores: Array) -> Array:
+    """The scores as they are."""
+    return scores
+
+
+ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
+    Activation.NONE: unchanged,
+    Activation.SIGMOID: sigmoid,
+    Activation.LOGIT: logit,
+}
 
 
 def read_channels_last(outputs: Outputs, classes: int) -> Rows:

@@ -29,6 +29,9 @@ def transform(geometry: Geometry, settings: Restore) -> tuple[NDArray[np.float64
     if settings.geometry is RestoreGeometry.STRETCH:
         (height, width), (network_height, network_width) = geometry.image_size, geometry.network_size
         return np.array([network_width / width, network_height / height]), np.zeros(2)
+    scale = np.array([geometry.scale_x, geometry.scale_y])
+    if settings.geometry is RestoreGeometry.NO_PAD:
+        return scale, np.zeros(2)
     exact = settings.pad_rounding is PadRounding.EXACT
     pads = (geometry.exact_pad_x, geometry.exact_pad_y) if exact else (geometry.pad_x, geometry.pad_y)
-    return np.array([geometry.scale_x, geometry.scale_y]), np.array(pads)
+    return scale, np.array(pads)

@@ -91,6 +91,7 @@ class Activation(StrEnum):
 
     NONE = "none"
     SIGMOID = "sigmoid"
+    LOGIT = "logit"  # undo the sigmoid of the graph: what a head without one gives
 
 
 class Suppressor(StrEnum):
@@ -105,6 +106,7 @@ class RestoreGeometry(StrEnum):
 
     INVERSE = "inverse"  # undo what preprocessing did
     STRETCH = "stretch"  # scale each axis by image size / network size
+    NO_PAD = "no_pad"  # undo the scaling and leave the padding in
     NETWORK = "network"  # leave the network's coordinates
 
 
