@@ -52,6 +52,7 @@ Trust = Annotated[
     list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")
 ]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
+NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
 RUNS = "run directories"
 Device = Annotated[str, typer.Option("--device", help="Where PyTorch runs: cpu or cuda.", metavar="DEVICE", rich_help_panel=RUNS)]

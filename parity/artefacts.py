@@ -21,6 +21,7 @@ ANCHORS_A_CELL = 3  # of v5, v7 and other heads with objectness
 END_TO_END_ROWS = 300  # by default; a raw head has as many anchors at 192 x 320, and then the metadata has to tell
 END_TO_END_COLUMNS = 6  # x1, y1, x2, y2, score, class
 DECLARE = "say what the file is with --candidate-spec (parity convert --print-spec shows one)"
+THREE_OUTPUTS = (HeadLayout.BOXES_LABELS_SCORES, HeadLayout.BOXES_SCORES_LABELS)
 TORCHSCRIPT_CONFIG = "config.txt"
 LITERALS = ("names", "args", "end2end")
 ULTRALYTICS_GRAPH_NMS = {"conf": 0.25, "iou": 0.7, "max_det": 300}  # of `yolo export nms=True`, where the metadata says nothing
@@ -88,6 +89,11 @@ def corrected(base: PipelineSpec, facts: Facts, session: Session, path: Path) ->
     outputs = session.run(np.zeros((1, height, width, 3) if nhwc else (1, 3, height, width), np.float32))
     shapes, stride = [output.shape for output in outputs], preprocess.stride
     if (head := detector_head(shapes, base.head)) is not None:
+        if base.head.layout not in THREE_OUTPUTS:
+            found, expected = f"three outputs {shapes}", "a stamp, or a reference of the same family"
+            raise BadInput(
+                "does not say how its three outputs are to be read", file=path, found=found, expected=expected, next_step=DECLARE
+            )
         return replace(base, names=names, preprocess=preprocess, head=head)
     layout = head_layout(shapes, len(names), preprocess.size, stride=stride, end_to_end=facts.end_to_end, path=path)
     if layout is HeadLayout.END_TO_END:

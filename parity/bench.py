@@ -52,7 +52,7 @@ class BenchRow:
     """One backend at one size: milliseconds of the network for one image, and changes against stock PyTorch in per cent."""
 
     name: str
-    imgsz: Size
+    imgsz: Size | None
     size_mb: float
     mean_ms: float
     median_ms: float
@@ -98,7 +98,8 @@ def run_bench(request: BenchRequest, *, track: Track = untracked) -> Bench:
     load = machine_load()
     images = bench_images(request.data)
     checkpoint = load_checkpoint(request.checkpoint, trusted=request.trusted)
-    rows = tuple(row for size in track(request.sizes, "bench", len(request.sizes)) for row in bench_size(checkpoint, request, size, images))
+    sizes = request.sizes if checkpoint.spec.preprocess.target_size else request.sizes[:1]
+    rows = tuple(row for size in track(sizes, "bench", len(sizes)) for row in bench_size(checkpoint, request, size, images))
     identity = ReferenceId(str(request.checkpoint), checkpoint.sha256, checkpoint.family)
     return Bench(identity, rows, len(images), RUNS, request.threads, load, environment())
 
@@ -120,19 +121,18 @@ def bench_size(checkpoint: Checkpoint, request: BenchRequest, size: Size, images
         times = time_in_turn({one.name: one.session for one in entered}, tensors)
     stock = entered[0]
     for one in entered:
-        yield bench_row(one, size, times[one.name], stock=stock, stock_mean_ms=float(times[stock.name].mean()))
+        yield bench_row(one, spec.target_size, times[one.name], stock=stock, stock_mean_ms=float(times[stock.name].mean()))
 
 
 def contestants(checkpoint: Checkpoint, request: BenchRequest, size: Size, resources: ExitStack) -> Iterator[Contestant]:
     """Everything to time at one size; stock PyTorch first, since all others are held against it."""
     from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
 
-    size_bytes = checkpoint.path.stat().st_size
     stock = PyTorchSession(checkpoint.network, threads=request.threads)
-    yield Contestant(STOCK, resources.enter_context(stock), size_bytes)
+    yield Contestant(STOCK, resources.enter_context(stock), checkpoint.size_bytes)
     if STOCK in request.targets:
         faster = PyTorchSession(checkpoint.network, threads=request.threads, channels_last=True)
-        yield Contestant(CHANNELS_LAST, resources.enter_context(faster), size_bytes)
+        yield Contestant(CHANNELS_LAST, resources.enter_context(faster), checkpoint.size_bytes)
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-bench-")))
     for target in (target for target in request.targets if target != STOCK):
         file = convert(checkpoint, target, size=size, out=folder)
@@ -156,7 +156,7 @@ def time_in_turn(sessions: Mapping[str, Session], tensors: Sequence[NDArray[np.f
     return {name: np.array(values) for name, values in times.items()}
 
 
-def bench_row(one: Contestant, size: Size, times: NDArray[np.float64], *, stock: Contestant, stock_mean_ms: float) -> BenchRow:
+def bench_row(one: Contestant, size: Size | None, times: NDArray[np.float64], *, stock: Contestant, stock_mean_ms: float) -> BenchRow:
     """The numbers of one contestant."""
     mean, (median, p95) = float(times.mean()), np.percentile(times, (50, 95)).tolist()
     return BenchRow(

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 T = TypeVar("T")
+# what each way of a command reads; an option beyond it is refused, since it would be ignored
+FILE_CONVERSION = frozenset({"checkpoint", "to", "imgsz", "dynamic", "out", "print_spec", "end_to_end", "trust_checkpoint"})
+RUN_CONVERSION = frozenset({"checkpoint", "checkpoint_path", "image_input", "dataset_dir", "evaluate_converted_model"})
+RUN_CONVERSION |= {"device", "visualizations"}
+RUN_COMPARISON = frozenset({"model", "dataset_dir", "checkpoint_path", "compare"})
+RUN_EVALUATION = RUN_COMPARISON | {"onnx", "device", "visualizations"}
 INTERRUPTED, INTERNAL_ERROR = 2, 3
 TYPER_INTERRUPTED = 130  # what typer makes of Ctrl-C
 ClickUsageError: Any = typer.BadParameter.__base__  # its place depends on typer's version
@@ -82,8 +88,9 @@ def parity(*, version: arguments.Version = False) -> None:
 
 @app.command()
 def convert(
-    checkpoint: arguments.Checkpoint, *, to: arguments.Targets = None, imgsz: arguments.Sizes = None, dynamic: arguments.Dynamic = False,
-    out: arguments.Out = Path(), print_spec: arguments.PrintSpec = False, end_to_end: arguments.EndToEnd = False,
+    ctx: typer.Context, checkpoint: arguments.Checkpoint, *, to: arguments.Targets = None, imgsz: arguments.Sizes = None,
+    dynamic: arguments.Dynamic = False, out: arguments.Out = Path(), print_spec: arguments.PrintSpec = False,
+    end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None, device: arguments.Device = "cpu", checkpoint_path: arguments.CheckpointPath = None,
     image_input: arguments.ImageInput = None, dataset_dir: arguments.DatasetDir = None,
     evaluate_converted_model: arguments.EvaluateConverted = False, visualizations: arguments.Pictures = 16,
@@ -97,9 +104,9 @@ def convert(
         options = RunOptions(
             checkpoint, checkpoint_path, image_input, dataset_dir, evaluate=evaluate_converted_model, device=device, pictures=visualizations
         )
+        refuse_others(ctx, RUN_CONVERSION)
         return run_directory("convert", options)
-    if any(run_options):
-        raise UsageError("--to and --print-spec do not go with the options of run directories", next_step="leave one of them out")
+    refuse_others(ctx, FILE_CONVERSION)
     targets, sizes, trusted = split(to), parse_sizes(imgsz) or (DEFAULT_SIZE,), frozenset(trust_checkpoint or ())
     if not targets and not print_spec:
         raise UsageError("nothing to do", expected="--to onnx,torchscript or --print-spec")
@@ -125,7 +132,7 @@ def gate(
     iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None, baselines: arguments.Baselines = None, json: arguments.Json = None,
     end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
-    no_latency: arguments.NoLatency = False,
+    no_latency: arguments.NoLatency = False, no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     request = replace(
@@ -138,6 +145,7 @@ def gate(
         candidate_confidence=share("--candidate-conf", candidate_conf),
         baselines=baselines,
         latency=not no_latency,
+        diagnose=not no_diagnosis,
         end_to_end=end_to_end,
     )
     check_target(json, inputs=inputs_of(request))
@@ -154,7 +162,7 @@ def compare(
     imgsz: arguments.Sizes = None, conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None,
     seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None, candidate_conf: arguments.Cut = None,
     end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
-    no_latency: arguments.NoLatency = False,
+    no_latency: arguments.NoLatency = False, no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
     request = replace(
@@ -165,6 +173,7 @@ def compare(
         candidate_spec=candidate_spec,
         candidate_confidence=share("--candidate-conf", candidate_conf),
         latency=not no_latency,
+        diagnose=not no_diagnosis,
         end_to_end=end_to_end,
     )
     check_target(make_folder(out) / "result.json", inputs=inputs_of(request), option="--out")
@@ -178,8 +187,9 @@ def compare(
 
 @app.command("eval")
 def evaluate(
-    model: arguments.Model, *, data: arguments.LabelledData = None, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None,
-    conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42,
+    ctx: typer.Context, model: arguments.Model, *, data: arguments.LabelledData = None, images: arguments.ImageRoot = None,
+    imgsz: arguments.Sizes = None, conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None,
+    seed: arguments.Seed = 42,
     candidate_spec: arguments.Spec = None, json: arguments.Json = None, end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None, dataset_dir: arguments.DatasetDir = None,
     checkpoint_path: arguments.CheckpointPath = None, onnx: arguments.Onnx = False, compare: arguments.CompareStored = False,
@@ -195,6 +205,7 @@ def evaluate(
         options = RunOptions(
             model, checkpoint_path, dataset_dir=dataset_dir, onnx=onnx, compare=compare, device=device, pictures=visualizations
         )
+        refuse_others(ctx, RUN_COMPARISON if compare else RUN_EVALUATION)
         return run_directory("evaluate", options)
     if data is None:
         raise UsageError("no images", expected="--data data.yaml or instances.json, or --dataset-dir for a run directory")
@@ -286,6 +297,8 @@ def converted(load: Callable[[], Checkpoint], jobs: list[tuple[str, Size]], *, o
     for target, _ in jobs:
         find_target(target)
     loaded, folder = load(), make_folder(out)
+    if loaded.spec.preprocess.target_size is None:  # then all sizes make one file
+        jobs = list({target: (target, size) for target, size in jobs}.values())
     with progress() as follow:
         return [export(loaded, target, size=size, out=folder, dynamic=dynamic) for target, size in follow(jobs, "convert", len(jobs))]
 
@@ -296,11 +309,20 @@ def run_directory(command: str, options: RunOptions) -> int:
     from parity.report.terminal import progress
     from parity.runs import workflow
 
-    work = {"convert": workflow.convert_command, "evaluate": workflow.evaluate_command}[command]
+    work = {"convert": workflow.convert_and_compare, "evaluate": workflow.evaluate_or_compare}[command]
     with progress() as follow:
         outcome = work(options, track=follow)
     show(outcome, None, print_outcome)
     return 0
+
+
+def refuse_others(ctx: typer.Context, known: frozenset[str]) -> None:
+    """Raise ``UsageError`` for options that were given and would be ignored."""
+    given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    others = [f"--{name.replace('_', '-')}" for name in given if name not in known]
+    if others:
+        expected = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(known - {"checkpoint", "model"}))
+        raise UsageError(f"{', '.join(others)} does not apply here", expected=expected)
 
 
 def inputs_of(request: GateRequest) -> Iterator[Path | None]:

@@ -19,7 +19,7 @@ from parity.datasets import Dataset, open_dataset
 from parity.errors import BadInput, UsageError
 from parity.limits import BY_FAMILY, FLOAT32, Limits
 from parity.metrics import ClassMap, CocoMetrics, map_classes
-from parity.models import Checkpoint, is_checkpoint, load_checkpoint
+from parity.models import Checkpoint, is_checkpoint, load_checkpoint, model_name
 from parity.pipeline import Observation, Pipeline
 from parity.predictions import open_callable, open_predictions
 from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
@@ -145,7 +145,11 @@ def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
     found = spec_of_file(path, session, base, declared=declared_spec(gate, path), asked=asked)
     spec = found.spec if gate.request.candidate_spec else with_thresholds(found.spec, gate.request)
     identity = CandidateId("model", str(path), content_digest(gate, path))
-    notes = (f"its spec is {found.origin}", *misfits(spec, base, gate.request.sizes, fixed=input_size(session) is not None))
+    own = is_checkpoint(path) and gate.request.candidate_spec is None
+    notes = (
+        f"its spec is {'its own' if own else found.origin}",
+        *misfits(spec, base, gate.request.sizes, fixed=input_size(session) is not None),
+    )
     candidate = ModelDetector(identity, Pipeline(spec, session), notes, relabel=relabelling(gate, found))
     actual = spec.preprocess.target_size
     return Contest(
@@ -240,6 +244,9 @@ def reference_spec(gate: Gate, size: Size | None) -> PipelineSpec:
 def with_thresholds(spec: PipelineSpec, request: GateRequest) -> PipelineSpec:
     """The spec at the deployed thresholds where they were given."""
     suppress = spec.suppress
+    if suppress.method is Suppressor.IN_GRAPH and (request.confidence or 1.0) < suppress.graph_confidence:
+        expected = f"a confidence of {suppress.graph_confidence:g} or more"
+        raise UsageError("the graph lets nothing below its own threshold out", found=f"--conf {request.confidence:g}", expected=expected)
     if request.confidence is not None:
         suppress = replace(suppress, confidence=request.confidence)
     if request.iou is not None and suppress.method is Suppressor.NMS:
@@ -284,7 +291,7 @@ def category_indices(gate: Gate) -> Mapping[int, int] | None:
 
 def config_id(gate: Gate, backend: str, size: Size | None) -> str:
     """A safe name such as ``yolov8n-onnx-640``."""
-    parts = [slug(gate.request.reference.stem), slug(backend)]
+    parts = [slug(model_name(gate.request.reference)), slug(backend)]
     if size is not None:
         parts.append(size_label(size))
     return "-".join(parts)

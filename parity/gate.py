@@ -30,7 +30,8 @@ def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> 
     own = tuple(note for outcome in outcomes for note in outcome.notes)
     notes = (*gate.dataset.notes, *class_notes(gate), *own, *((busy,) if busy and timed else ()))
     configs = tuple(outcome.result for outcome in outcomes)
-    return Result(conclude(checks), reference_id(gate), dataset, configs, checks, (), environment(), notes)
+    causes = tuple(cause for outcome in outcomes for cause in outcome.causes)
+    return Result(conclude(checks), reference_id(gate), dataset, configs, checks, causes, environment(), notes)
 
 
 def class_notes(gate: Gate) -> Iterator[str]:

@@ -12,18 +12,21 @@ from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
+from parity.diagnose.diagnosis import name_causes
 from parity.environment import environment
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import CocoMetrics, evaluate
+from parity.models import model_name
 from parity.pipeline import Observation
 from parity.preprocess import preprocess
 from parity.request import size_label
 from parity.spec import Suppress
-from parity.verdict import Check, ConfigResult, MetricComparison, Status, judge
+from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Status, judge
 from parity.wire import sha256_of
 
 REPEATED_IMAGES = 2
+DETECTIONS_DIFFER = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored"})
 NEED_NO_REFERENCE = frozenset({"images", "finite"})  # checks of what the candidate gives, whatever the reference says
 
 
@@ -36,6 +39,7 @@ class Outcome:
     baseline: Baseline | None
     baseline_file: Path | None
     notes: tuple[str, ...]
+    causes: tuple[Diagnosis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +71,19 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     )
     checks = tuple(contest_checks(gate, contest, observed, comparisons, metrics))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
-    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes)
+    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else ()
+    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes)
+
+
+def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> tuple[Diagnosis, ...]:
+    """The named causes of a difference."""
+    rounding = together(contest.reference.rounding, contest.candidate.rounding)
+    return name_causes(gate, contest, [seen.deployed for seen in observed.candidate], comparisons, rounding)
+
+
+def asks_why(check: Check) -> bool:
+    """Whether a check failed for a difference between detections, which may have a cause in the pipeline."""
+    return check.status is Status.FAIL and check.name in DETECTIONS_DIFFER
 
 
 def observe_contest(gate: Gate, contest: Contest) -> Observed:
@@ -231,7 +247,9 @@ def baseline_file(gate: Gate, contest: Contest) -> Path | None:
     folder = gate.request.baselines
     if folder is None or gate.checkpoint is None:
         return None
-    return baseline_path(folder, model=gate.request.reference.stem, dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size)
+    return baseline_path(
+        folder, model=model_name(gate.request.reference), dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size
+    )
 
 
 def baseline_check(gate: Gate, outcome: Outcome) -> Check:

@@ -68,7 +68,7 @@ class ParitySettings:
 
     def data_of(self, checkpoint: Path) -> Path | None:
         """The data that a checkpoint is gated on."""
-        return self.data.get(checkpoint.name, self.data.get(""))
+        return self.data.get(checkpoint.resolve().name, self.data.get(""))
 
 
 def settings(config: pytest.Config) -> ParitySettings:
@@ -103,8 +103,11 @@ def base(config: pytest.Config, name: str) -> Path:
 
 def data_path(config: pytest.Config, value: str) -> tuple[str, Path]:
     """The checkpoint that data are for, "" for all, and their path, of ``PATH`` or ``NAME=PATH``."""
-    name, _, path = value.rpartition("=")
-    return name, base(config, "data") / path
+    name, equals, path = value.partition("=")
+    folder = base(config, "data")
+    if not equals or "/" in name or (folder / value).exists():  # a path may hold an equals sign
+        return "", folder / value
+    return name, folder / path
 
 
 def option_path(config: pytest.Config, name: str) -> Path | None:

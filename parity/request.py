@@ -44,4 +44,5 @@ class GateRequest:
     threads: int | None = None
     end_to_end: bool = False
     latency: bool = True
+    diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family

@@ -107,13 +107,16 @@ def detection_difference(reference: Outputs, candidate: Outputs, settings: Suppr
     extent = np.array([image_size[1], image_size[0]] * 2, np.float64)
     sides = [np.column_stack([each[0][0] * extent, each[1][0], each[2][0]]).astype(np.float64) for each in (reference, candidate)]
     cuts = [side[:, BOX].min() if len(side) >= settings.max_detections else settings.graph_confidence for side in sides]
+    certain, possible = ([side[side[:, BOX] > max(cuts) + slack] for side in sides] for slack in (SAME_NETWORK.score, -SAME_NETWORK.score))
     found = [
         nearest_difference(other[same, :BOX], other[same, BOX], row)
         for side, other in (sides, sides[::-1])
         for row in side[side[:, BOX] > max(cuts) + SAME_NETWORK.score]
         for same in [other[:, -1] == row[-1]]
     ]
-    return replace(largest(found), compared=len(sides[0]))
+    if len(certain[0]) > len(possible[1]) or len(certain[1]) > len(possible[0]):  # each has one partner, though several be near
+        found.append(APART)
+    return replace(largest(found), compared=len(certain[0]))
 
 
 def largest(differences: Sequence[Tolerance], *, at_least: float = 0.0) -> Agreement:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from parity.backends.base import missing
 from parity.convert.manifest import Stamp, manifest_path, manifest_text
 from parity.errors import ConversionError, UsageError
+from parity.models.load import model_name
 from parity.request import DEFAULT_SIZE, size_label
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def convert(
 
     ``size`` is (height, width) in pixels; with ``dynamic`` batch and size stay open in the file and ``size`` is what the stamp says.
     A network that takes images as they are leaves both open always. ``stem`` is another name than the checkpoint's with the size.
-    ``image`` (1, 3, H, W) is what the file is checked with, else one that is made up, with PyTorch on ``device``.
+    ``image`` (1, 3, H, W) is what the file is checked with beside one that is made up, with PyTorch on ``device``.
 
     Raises ``UsageError`` for an unknown target or a size that the network does not take, ``BackendUnavailable`` where a package
     is missing, ``ConversionError`` where the export fails or its outputs are not the checkpoint's. Then nothing is left in ``out``.
@@ -93,7 +94,8 @@ def convert(
     try:
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
         check = import_module("parity.convert.check")  # by name: the base installation has no torch
-        check.check_same_network(checkpoint, made, image=check.structured_image(size) if image is None else image, device=device)
+        for each in (check.structured_image(size), *(() if image is None else (image,))):
+            check.check_same_network(checkpoint, made, image=each, device=device)
         return put_in_place(made, out, stamp=stamp)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
@@ -154,5 +156,5 @@ def spec_at(spec: PipelineSpec, size: tuple[int, int]) -> PipelineSpec:
 def file_stem(checkpoint: Checkpoint, size: tuple[int, int], *, dynamic: bool) -> str:
     """The checkpoint's name, and the size where the file has one."""
     if checkpoint.spec.preprocess.target_size is None:
-        return checkpoint.path.stem
-    return f"{checkpoint.path.stem}_{'dynamic' if dynamic else size_label(size)}"
+        return model_name(checkpoint.path)
+    return f"{model_name(checkpoint.path)}_{'dynamic' if dynamic else size_label(size)}"

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """One trained model; ``network`` is float32, fused, in evaluation mode and without gradients, ``sha256`` that of the file."""
+    """One trained model; ``network`` is float32, fused, in evaluation mode and without gradients, ``sha256`` that of the file.
+
+    ``size_bytes`` is the size of the file.
+    """
 
     path: Path
     sha256: str
     family: str
     spec: PipelineSpec
     network: nn.Module
+    size_bytes: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from parity.models.run_directory import WEIGHTS_SUFFIX
+from parity.models.run_directory import BEST, WEIGHTS_SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,16 @@ def load_checkpoint(
 def is_checkpoint(path: Path) -> bool:
     """Whether a path is loaded as a checkpoint and not opened as an exported file."""
     return path.suffix.lower() == ULTRALYTICS_SUFFIX or is_run(path)
+
+
+def model_name(path: Path) -> str:
+    """What a model is called in ids and file names: a file by its stem, a run by its folder, another checkpoint of it by both."""
+    if path.is_dir():
+        return path.resolve().name
+    if is_run(path):
+        folder = path.resolve().parent.name
+        return folder if path.name == BEST else f"{folder}_{path.stem}"
+    return path.stem
 
 
 def is_run(path: Path) -> bool:

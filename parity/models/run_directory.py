@@ -20,7 +20,7 @@ WEIGHTS_SUFFIX = ".pth"
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # ${dataset.classes}: Hydra stores a configuration as it was written
 DEEPEST_REFERENCE = 8
 BACKGROUND = ("background", "__background__", "_background_")
-FEWEST_CLASSES, MOST_CLASSES, MOST_DETECTIONS, LARGEST_SIDE = 2, 10_000, 10_000, 16_384
+FEWEST_CLASSES, MOST_CLASSES, MOST_DETECTIONS, SMALLEST_SIDE, LARGEST_SIDE = 2, 10_000, 10_000, 32, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +95,23 @@ def find_run(path: Path, checkpoint: Path | None = None) -> RunDirectory:
 def read_config(run: RunDirectory) -> RunConfig:
     """What the configuration says of the network; keys that are not ours are left alone."""
     config = read_yaml(run.config, kind="a Hydra config", expected="keys model and dataset")
-    resolved = {name: resolve(section(config, name), config) for name in ("model", "dataset")}
-    known = {field.name for field in fields(RunModel)}
-    wanted = {key: value for key, value in resolved["model"].items() if key in known and value is not None}
+    model_section, dataset_section = section(config, "model"), section(config, "dataset")
+    known = [field.name for field in fields(RunModel) if model_section.get(field.name) is not None]
+    wanted = {key: resolve(model_section[key], config) for key in known}
     step = "correct the file, or train again"
     model = from_plain(RunModel, wanted, source=run.config, next_step=step)
     check_ranges(model, run.config)
-    return RunConfig(model, class_names(resolved["dataset"].get("classes"), model.num_classes, run.config))
+    return RunConfig(model, class_names(resolve(dataset_section.get("classes"), config), model.num_classes, run.config))
 
 
 def section(config: Mapping[Any, Any], name: str) -> dict[Any, Any]:
     """One of the top-level mappings; empty where there is none."""
-    found = config.get(name)
+    found = resolve(config.get(name), config)
     return found if isinstance(found, dict) else {}
 
 
 def resolve(value: Any, config: Mapping[Any, Any], depth: int = 0) -> Any:
     """A value with its references to other keys replaced by what stands there; one that leads nowhere stays text."""
-    if isinstance(value, dict):
-        return {key: resolve(each, config, depth) for key, each in value.items()}
     reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
     if reference is None or depth >= DEEPEST_REFERENCE:
         return value
@@ -131,9 +129,9 @@ def check_ranges(model: RunModel, source: Path) -> None:
     checks = (
         (FEWEST_CLASSES <= model.num_classes <= MOST_CLASSES, "num_classes", "2 (background and one class) or more"),
         (
-            all(0 < side <= LARGEST_SIDE for side in sides) and sides == sorted(sides),
+            all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides) and sides == sorted(sides),
             "min_size or max_size",
-            "pixels, min_size <= max_size",
+            f"{SMALLEST_SIDE} to {LARGEST_SIDE} px, min_size <= max_size",
         ),
         (all(share is None or 0 <= share <= 1 for share in shares), "box_score_thresh or box_nms_thresh", "numbers from 0 to 1"),
         (detections is None or 0 < detections <= MOST_DETECTIONS, "box_detections_per_img", f"1 to {MOST_DETECTIONS}"),
@@ -146,7 +144,8 @@ def check_ranges(model: RunModel, source: Path) -> None:
 def class_names(stored: Any, num_classes: int, source: Path) -> tuple[str, ...]:
     """The names under ``dataset.classes`` from label 1 on; a list may begin with the background, a mapping counts from 1."""
     if isinstance(stored, dict):
-        stored = [stored.get(label) for label in range(1, len(stored) + 1)]
+        first = 0 if str(stored.get(0)).lower() in BACKGROUND else 1
+        stored = [stored.get(label) for label in range(first, first + len(stored))]
     names = stored if isinstance(stored, list) else []
     if len(names) == num_classes and names and str(names[0]).lower() in BACKGROUND:
         names = names[1:]

@@ -44,9 +44,10 @@ def load(path: Path, *, checkpoint: Path | None = None) -> Checkpoint:
     content = read_artefact(run.checkpoint, kind="a state dict (.pth)")
     weights = read_weights(content, run.checkpoint)
     detector = build_detector(config.model, run)
+    check_finite(weights, run)
     fill(detector, weights, run)
     settle(detector)
-    return Checkpoint(path, digest(content, config), FAMILY, spec_of(detector, config), BatchedDetector(detector))
+    return Checkpoint(path, digest(content, config), FAMILY, spec_of(detector, config), BatchedDetector(detector), len(content))
 
 
 def digest(content: bytes, config: RunConfig) -> str:
@@ -111,6 +112,16 @@ def settle(detector: nn.Module) -> None:
     """Show the network an ordinary image: RoI pooling keeps the scales of the first one for good, and those of 20 x 640 px are wrong."""
     with torch.inference_mode():
         detector([torch.zeros(3, *ORDINARY_SIZE)])
+
+
+def check_finite(weights: Mapping[str, torch.Tensor], run: RunDirectory) -> None:
+    """Raise ``BadInput`` for weights that are no numbers: such a network detects nothing, and two of them agree."""
+    broken = [name for name, value in weights.items() if not bool(value.isfinite().all())]
+    if broken:
+        found = f"{len(broken)} tensors with NaN or infinity: {', '.join(broken[:SHOWN_NAMES])}"
+        raise BadInput(
+            "the training diverged", file=run.checkpoint, found=found, next_step="give an earlier checkpoint with --checkpoint-path"
+        )
 
 
 def spec_of(detector: Any, config: RunConfig) -> PipelineSpec:

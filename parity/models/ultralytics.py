@@ -61,14 +61,14 @@ def require_ultralytics() -> None:
 
 def load(path: Path, *, size: tuple[int, int], trusted: frozenset[str], end_to_end: bool | None) -> Checkpoint:
     """Load a ``.pt`` file; the arguments are those of ``load_checkpoint``."""
-    content = read_artefact(path, kind="an Ultralytics .pt")
+    content = read_artefact(path, kind="an Ultralytics .pt, or the run directory of a FasterRCNN")
     sha256 = hashlib.sha256(content).hexdigest()
     require_ultralytics()
     network = find_network(unpickle(content, path, sha256=sha256, trusted=trusted), path)
     check_memory(network, path)
     check_untampered(network, path)
     network = ready(network, path, end_to_end=end_to_end)
-    return Checkpoint(path, sha256, "ultralytics", spec_of(network, path, size=size), network)
+    return Checkpoint(path, sha256, "ultralytics", spec_of(network, path, size=size), network, len(content))
 
 
 def find_network(content: Any, path: Path) -> Any:

@@ -10,7 +10,7 @@ from parity.report.terminal import safe, table, titled
 from parity.report.text import number
 from parity.runs.comparison import COMPARED, RunComparison
 from parity.runs.conversion import Conversion, agreement_text
-from parity.runs.evaluation import Kept
+from parity.runs.evaluation import Kept, RunEvaluation
 from parity.runs.workflow import RunOutcome
 
 STYLES = {"excellent": "green", "good": "yellow", "warning": "red"}
@@ -22,8 +22,9 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
         print_conversion(outcome.conversion, console)
     if outcome.evaluations:
         console.print(evaluation_table(outcome.evaluations))
+        print_classes(outcome.evaluations[0].found, console)
         for kept in outcome.evaluations:
-            console.print(Text.assemble("  ", safe(kept.folder)))
+            console.print(Text.assemble("  ", safe(kept.folder), " (kept from before)" if kept.before else ""))
     if outcome.comparison is not None:
         print_comparison(outcome.comparison, console)
     if outcome.comparison_file is not None:
@@ -47,6 +48,14 @@ def evaluation_table(evaluations: tuple[Kept, ...]) -> RenderableType:
     rows.add_row("detections", *(str(kept.found.detections) for kept in evaluations))
     cut = f"scores above {first.score_thresh:g}, at most {first.detections_per_img} an image, as the graph lets through"
     return titled(f"COCO numbers on {first.dataset.name}, {first.dataset.images} images; {cut}", rows)
+
+
+def print_classes(found: RunEvaluation, console: Console) -> None:
+    """The classes that only the data set or only the model has."""
+    if found.only_dataset:
+        console.print(Text.assemble("note: the model lacks these classes, whose objects lower AP: ", safe(", ".join(found.only_dataset))))
+    if found.only_model:
+        console.print(Text.assemble("note: only the model has these classes, which are not measured: ", safe(", ".join(found.only_model))))
 
 
 def print_comparison(found: RunComparison, console: Console) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from parity.display import display
 from parity.errors import BadInput
 from parity.files import write_whole
 from parity.limits import EXCELLENT, GOOD
 from parity.models.run_directory import RunDirectory
-from parity.runs.evaluation import DataId, Kept, RunRequest, read_evaluation, stored_evaluation
+from parity.runs.evaluation import DataId, Kept, RunRequest, evaluation_folder, is_current, read_evaluation, stored_evaluation
 from parity.runs.places import COMPARISON, METRICS, ONNX, ONNX_FOLDER, PYTORCH, Side, evaluate_command, evaluation_path
 from parity.spec import STRICT
-from parity.wire import to_json
+from parity.wire import from_plain, read_json, to_json
 
-COMPARISON_SCHEMA = 1
+COMPARISON_SCHEMA = 2
 COMPARED = ("AP", "AP50", "AP75", "AR100")
 
 
@@ -56,10 +57,12 @@ class RunComparison:
     """The shape of ``comparison.json``; without both evaluations, or on different data, only what is in the way is said.
 
     ``difference`` is ONNX minus PyTorch; ``acceptability`` of the largest absolute one is excellent below 0.001, good below 0.01,
-    otherwise warning.
+    otherwise warning, as where a side detects nothing.
     """
 
     available: bool
+    dataset_name: str
+    checkpoint: str
     checkpoint_sha256: str
     missing: tuple[Missing, ...] = ()
     dataset: Consistency | None = None
@@ -78,47 +81,51 @@ def compare_run(request: RunRequest) -> RunComparison:
     if any(kept.values()):  # one of older data is worth a word only beside one of these
         kept = {side: one or of_other_data(request, side) for side, one in kept.items()}
     pytorch, onnx = kept[PYTORCH], kept[ONNX]
+    nothing = RunComparison(
+        available=False,
+        dataset_name=request.dataset.name,
+        checkpoint=request.run.checkpoint.name,
+        checkpoint_sha256=request.checkpoint.sha256,
+    )
     if pytorch is None or onnx is None:
-        return RunComparison(
-            available=False,
-            checkpoint_sha256=request.checkpoint.sha256,
-            missing=tuple(missing(request, side) for side, one in kept.items() if one is None),
-        )
-    return compare(pytorch, onnx)
+        return replace(nothing, missing=tuple(missing(request, side) for side, one in kept.items() if one is None))
+    return compare(nothing, pytorch, onnx)
 
 
 def of_other_data(request: RunRequest, side: Side) -> Kept | None:
     """An evaluation of this checkpoint in the same place whose data have changed since."""
     folder = evaluation_path(request.run, side, request.dataset.name, request.checkpoint.sha256)
     found = read_evaluation(folder, side)
-    return Kept(folder, found) if found is not None and found.checkpoint_sha256 == request.checkpoint.sha256 else None
+    same = found is not None and found.checkpoint_sha256 == request.checkpoint.sha256 and is_current(found, request, side)
+    return Kept(folder, found, before=True) if found is not None and same else None
 
 
 def missing(request: RunRequest, side: Side) -> Missing:
     """What is to be said of an evaluation that is not there."""
-    folder = evaluation_path(request.run, side, request.dataset.name, request.checkpoint.sha256)
+    folder = evaluation_folder(request, side)
     return Missing(side.name, folder.name, evaluate_command(request.run, side, request.dataset_dir))
 
 
-def compare(pytorch: Kept, onnx: Kept) -> RunComparison:
-    """Both evaluations held against each other."""
+def compare(nothing: RunComparison, pytorch: Kept, onnx: Kept) -> RunComparison:
+    """Both evaluations held against each other; ``nothing`` says of what they are."""
     data = pytorch.found.dataset, onnx.found.dataset
     same_images, same_truth = (len({getattr(one, name) for one in data}) == 1 for name in ("images_sha256", "ground_truth_sha256"))
     dataset = Consistency(same_images, same_truth, *data)
     if not (same_images and same_truth):
-        return RunComparison(available=False, checkpoint_sha256=pytorch.found.checkpoint_sha256, dataset=dataset)
+        return replace(nothing, dataset=dataset)
     sides = [Numbers(*(getattr(kept.found.metrics, name) for name in COMPARED)) for kept in (pytorch, onnx)]
     difference = Numbers(*differences(*sides))
     largest = largest_difference(*sides)
-    return RunComparison(
+    evidence = pytorch.found.detections > 0 and onnx.found.detections > 0
+    return replace(
+        nothing,
         available=True,
-        checkpoint_sha256=pytorch.found.checkpoint_sha256,
         dataset=dataset,
         pytorch=sides[0],
         onnx=sides[1],
         difference=difference,
         largest_absolute_difference=largest,
-        acceptability=acceptability(largest),
+        acceptability=acceptability(largest if evidence else None),
     )
 
 
@@ -151,6 +158,19 @@ def write_comparison(run: RunDirectory, found: RunComparison) -> Path:
     return folder / COMPARISON
 
 
+def keeps_another(request: RunRequest, found: RunComparison) -> bool:
+    """Whether writing would replace a comparison of other data or another checkpoint by the word that there is none."""
+    file = request.run.path / ONNX_FOLDER / COMPARISON
+    if found.available or not file.is_file():
+        return False
+    try:
+        before = from_plain(RunComparison, read_json(file), source=file)
+    except BadInput:
+        return False
+    same = before.checkpoint == found.checkpoint and before.checkpoint_sha256 == found.checkpoint_sha256
+    return before.available and not (same and before.dataset is not None and before.dataset.pytorch == request.data)
+
+
 def require_available(found: RunComparison, request: RunRequest) -> None:
     """Raise ``BadInput`` where there is nothing to compare, with the command that mends it."""
     if found.available:
@@ -159,7 +179,8 @@ def require_available(found: RunComparison, request: RunRequest) -> None:
         if absent.evaluation == ONNX.name:
             file = request.run.path / absent.folder / f"{ONNX.name}_{METRICS}"
             step = f"{absent.command}\n  or convert with --evaluate-converted-model"
-            raise BadInput(f"ONNX evaluation metrics not found: {file}", expected=f"the folder {absent.folder}", next_step=step)
+            state = "are damaged, or not of the ONNX file that is there" if file.exists() else "not found"
+            raise BadInput(f"ONNX evaluation metrics {state}: {display(file)}", expected=f"the folder {absent.folder}", next_step=step)
     if found.missing:
         problem = "comparison not available: the PyTorch model has not been evaluated on these data"
         raise BadInput(problem, expected=f"the folder {found.missing[0].folder}", next_step=found.missing[0].command)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from parity.convert import convert
 from parity.convert.check import Agreement, agreement
 from parity.convert.manifest import installed_versions
+from parity.display import display
 from parity.errors import BadInput
 from parity.files import write_whole
 from parity.images import read_image
@@ -24,14 +25,14 @@ from parity.runs.places import ONNX_FOLDER, SUMMARY, onnx_stem
 EXAMPLE = """\
 import numpy as np
 import onnxruntime as ort
-from PIL import Image
+from PIL import Image, ImageOps
 
-image = Image.open({image!r}).convert("RGB")
+image = ImageOps.exif_transpose(Image.open({image})).convert("RGB")
 img_tensor = np.array(image).astype(np.float32) / 255.0
-session = ort.InferenceSession({model!r})
+session = ort.InferenceSession({model})
 locations, scores, categories = session.run(None, {{"input": img_tensor.transpose(2, 0, 1)[np.newaxis, ...]}})
 
-names = {names!r}
+names = {names}
 for (x1, y1, x2, y2), score, category in zip(locations[0], scores[0], categories[0]):
     box = [round(float(share * side), 1) for share, side in zip((x1, y1, x2, y2), image.size * 2)]
     print(names[category - 1], round(float(score), 3), box)
@@ -64,9 +65,10 @@ def summary_text(run: RunDirectory, checkpoint: Checkpoint, made: Conversion, te
     config, settings = read_config(run), checkpoint.spec.suppress
     facts = {
         "Checkpoint": run.checkpoint,
-        "Checkpoint sha256": hashlib.sha256(run.checkpoint.read_bytes()).hexdigest(),
+        "Checkpoint file sha256": hashlib.sha256(run.checkpoint.read_bytes()).hexdigest(),
+        "Checkpoint identity (weights and configuration)": checkpoint.sha256,
         "Architecture": f"{config.model.name}, {config.model.num_classes} classes with the background",
-        "Classes": ", ".join(f"{label} {name}" for label, name in enumerate(config.names, 1)),
+        "Classes": ", ".join(f"{label} {unfenced(display(name))}" for label, name in enumerate(config.names, 1)),
         "ONNX file": f"{made.file} ({made.file.stat().st_size / 1e6:.1f} MB)",
         "ONNX sha256": hashlib.sha256(made.file.read_bytes()).hexdigest(),
         "Input": "input: float32 [batch_size, 3, height, width], RGB, 0.0 to 1.0; batch, height and width are free",
@@ -77,8 +79,14 @@ def summary_text(run: RunDirectory, checkpoint: Checkpoint, made: Conversion, te
         "Versions": ", ".join(f"{name} {version}" for name, version in installed_versions().items()),
     }
     lines = [f"{name}: {value}" for name, value in facts.items()]
-    example = EXAMPLE.format(image=str(made.image.resolve()), model=str(made.file.resolve()), names=list(config.names))
+    values = {"image": str(made.image.resolve()), "model": str(made.file.resolve()), "names": list(config.names)}
+    example = EXAMPLE.format_map({name: unfenced(repr(value)) for name, value in values.items()})
     return "\n".join(["FasterRCNN converted to ONNX", "", *lines, "", "Usage example (Python):", "", "```python", example + "```", ""])
+
+
+def unfenced(text: str) -> str:
+    """Text, or a Python literal of the same value, that cannot end a block of code."""
+    return text.replace("`", "\\x60")
 
 
 def agreement_text(found: Agreement) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from parity.candidates import ModelDetector
 from parity.contests import Track, untracked
 from parity.convert.manifest import read_stamp
 from parity.datasets import Dataset
-from parity.datasets.base import digest
+from parity.datasets.base import digest, file_digest
 from parity.detections import Detections
 from parity.environment import Environment, environment
-from parity.errors import BadInput
+from parity.errors import BadInput, UsageError
 from parity.files import write_whole
 from parity.images import image_size
 from parity.metrics import ClassMap, ClassMetrics, CocoMetrics, detections_as_coco, evaluate, map_classes, per_class, truth_as_coco
@@ -30,6 +31,7 @@ from parity.runs.pictures import write_pictures
 from parity.runs.places import (
     GROUND_TRUTH,
     METRICS,
+    ONNX,
     PICTURES,
     PREDICTIONS,
     PYTORCH,
@@ -40,9 +42,10 @@ from parity.runs.places import (
 )
 from parity.spec import STRICT
 from parity.verdict import CandidateId
-from parity.wire import from_plain, read_json, sha256_of, to_json
+from parity.wire import from_plain, read_json, to_json
 
-RUN_EVALUATION_SCHEMA = 1
+RUN_EVALUATION_SCHEMA = 2
+PICTURE = re.compile(r"[0-9]{4}_detected\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class RunEvaluation:
     """What an evaluation found; the shape of ``pytorch_metrics.json`` and ``onnx_metrics.json``.
 
     AP is taken over what the graph lets through: scores above ``score_thresh``, ``detections_per_img`` an image.
+    ``artefact_sha256`` is of the ONNX file, ``sha256`` of all the other fields.
     """
 
     side: str
@@ -73,16 +77,21 @@ class RunEvaluation:
     metrics: CocoMetrics
     classes: tuple[ClassMetrics, ...]
     environment: Environment
+    only_model: tuple[str, ...]
+    only_dataset: tuple[str, ...]
+    artefact_sha256: str | None = None
+    sha256: str = ""
     schema: int = RUN_EVALUATION_SCHEMA
     __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An evaluation and the folder it lies in."""
+    """An evaluation and the folder it lies in; ``before`` where an earlier command made it."""
 
     folder: Path
     found: RunEvaluation
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +102,7 @@ class RunRequest:
     checkpoint: Checkpoint
     dataset: Dataset
     dataset_dir: Path
+    data: DataId
     device: str = "cpu"
     pictures: int = 16
     track: Track = untracked
@@ -105,45 +115,82 @@ def identify(dataset: Dataset) -> DataId:
 
 
 def stored_evaluation(request: RunRequest, side: Side) -> Kept | None:
-    """The evaluation of these data and this checkpoint, ``None`` where there is none yet."""
+    """The evaluation of these data, this checkpoint and the ONNX file as it is, ``None`` where there is none yet."""
     folder = evaluation_folder(request, side)
     found = read_evaluation(folder, side)
-    return None if found is None else Kept(folder, found)
+    usable = found is not None and belongs(found, request) and is_current(found, request, side)
+    return Kept(folder, found, before=True) if found is not None and usable else None
 
 
 def evaluation_folder(request: RunRequest, side: Side) -> Path:
-    """The folder of an evaluation: another data set or checkpoint of the same name gets one of its own."""
+    """The folder of an evaluation; other data, another checkpoint and what is not ours keep theirs, or raise ``UsageError``."""
     plain = evaluation_path(request.run, side, request.dataset.name, request.checkpoint.sha256)
     found = read_evaluation(plain, side)
-    data = identify(request.dataset)
-    if found is None or belongs(found, request, data):
+    if is_free(plain, side) if found is None else belongs(found, request):
         return plain
-    return plain.with_name(f"{plain.name}_{sha256_of((data, request.checkpoint.sha256))[:8]}")
+    own = plain.with_name(f"{plain.name}_{identity_of((request.data, request.checkpoint.sha256))[:8]}")
+    if read_evaluation(own, side) is None and not is_free(own, side):
+        raise UsageError("holds files that are not of an evaluation", file=own, expected="a folder to write to", next_step="move it away")
+    return own
 
 
-def belongs(found: RunEvaluation, request: RunRequest, data: DataId) -> bool:
+def belongs(found: RunEvaluation, request: RunRequest) -> bool:
     """Whether an evaluation is of these data and this checkpoint, by hash."""
-    return found.dataset == data and found.checkpoint_sha256 == request.checkpoint.sha256
+    return found.dataset == request.data and found.checkpoint_sha256 == request.checkpoint.sha256
+
+
+def is_current(found: RunEvaluation, request: RunRequest, side: Side) -> bool:
+    """Whether the ONNX file is still the one that was evaluated."""
+    artefact = artefact_sha256(request, side)
+    return found.artefact_sha256 == artefact and (artefact is not None or side is PYTORCH)
+
+
+def artefact_sha256(request: RunRequest, side: Side) -> str | None:
+    """The digest of the ONNX file; ``None`` where there is none, and for PyTorch."""
+    file = onnx_path(request.run, request.checkpoint.sha256)
+    return file_digest(file).hex() if side is ONNX and file.is_file() else None
+
+
+def is_free(folder: Path, side: Side) -> bool:
+    """Whether a folder is missing or holds nothing but files that an evaluation writes."""
+    if not folder.is_dir():
+        return not folder.exists()
+    ours = {f"{side.name}_{METRICS}", f"{side.name}_{PREDICTIONS}", GROUND_TRUTH, PICTURES}
+    pictures = (folder / PICTURES).iterdir() if (folder / PICTURES).is_dir() else ()
+    return {path.name for path in folder.iterdir()} <= ours and all(PICTURE.fullmatch(path.name) for path in pictures)
 
 
 def read_evaluation(folder: Path, side: Side) -> RunEvaluation | None:
-    """What a folder holds; ``None`` where there is nothing, or nothing of ours."""
+    """What a folder holds; ``None`` where there is nothing, or nothing whole of ours."""
     file = folder / f"{side.name}_{METRICS}"
     try:
-        return from_plain(RunEvaluation, read_json(file), source=file)
+        found = from_plain(RunEvaluation, read_json(file), source=file)
     except BadInput:
         return None
+    ours = found.side == side.name and found.schema == RUN_EVALUATION_SCHEMA and sealed(found) == found
+    whole = all((folder / name).is_file() for name in (f"{side.name}_{PREDICTIONS}", GROUND_TRUTH))
+    return found if ours and whole else None
+
+
+def sealed(found: RunEvaluation) -> RunEvaluation:
+    """An evaluation with the digest of its other fields."""
+    return replace(found, sha256=identity_of(replace(found, sha256="")))
+
+
+def identity_of(value: object) -> str:
+    """The digest of a value's canonical JSON, in which a file name need not be UTF-8."""
+    return hashlib.sha256(to_json(value).encode(errors="backslashreplace")).hexdigest()
 
 
 def evaluate_side(request: RunRequest, side: Side) -> Kept:
     """Run one side on every image and write metrics, predictions, ground truth and pictures."""
-    folder = evaluation_folder(request, side)
+    folder, artefact = evaluation_folder(request, side), artefact_sha256(request, side)
     classes = map_classes(request.checkpoint.spec.names, request.dataset.categories, source=str(request.dataset_dir))
     with ExitStack() as resources:
         detector = open_side(request, side, resources)
         observations = observe_side(request, side, detector)
     detections = [observation.evaluated for observation in observations]
-    found = measure(request, side, detections, classes)
+    found = sealed(replace(measure(request, side, detections, classes), artefact_sha256=artefact))
     write_evaluation(folder, side, request, detections, found)
     return Kept(folder, found)
 
@@ -183,7 +230,7 @@ def measure(request: RunRequest, side: Side, detections: Sequence[Detections], c
     return RunEvaluation(
         side=side.name,
         checkpoint_sha256=request.checkpoint.sha256,
-        dataset=identify(request.dataset),
+        dataset=request.data,
         score_thresh=settings.graph_confidence,
         nms_thresh=settings.iou,
         detections_per_img=settings.max_detections,
@@ -191,6 +238,8 @@ def measure(request: RunRequest, side: Side, detections: Sequence[Detections], c
         metrics=evaluation.metrics(),
         classes=per_class(request.dataset, evaluation, detections, classes),
         environment=environment(),
+        only_model=classes.only_model,
+        only_dataset=classes.only_dataset,
     )
 
 
@@ -202,7 +251,8 @@ def write_evaluation(folder: Path, side: Side, request: RunRequest, detections: 
     classes = map_classes(names, request.dataset.categories, source=str(request.dataset_dir))
     write_json(detections_as_coco(detections, classes), folder / f"{side.name}_{PREDICTIONS}")
     write_json(ground_truth(request.dataset), folder / GROUND_TRUTH)
-    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    for old in [path for path in (folder / PICTURES).glob("*") if PICTURE.fullmatch(path.name)]:
+        old.unlink()
     write_pictures(folder / PICTURES, request.dataset.images, detections, names=names, count=request.pictures)
     write_whole(to_json(found, indent=2) + "\n", folder / f"{side.name}_{METRICS}")
 

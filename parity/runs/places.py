@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ ONNX_FOLDER = "onnx_model"
 SUMMARY, COMPARISON = "conversion_summary.txt", "comparison.json"
 BEST_STEM = "model"  # of the ONNX file of ``best_model.pth``; every other checkpoint keeps its own
 METRICS, PREDICTIONS, GROUND_TRUTH, PICTURES = "metrics.json", "predictions.json", "ground_truth_coco.json", "visualizations"
+LONGEST_NAME = 100  # bytes; two of them make a folder name, of which file systems take 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,13 @@ def onnx_path(run: RunDirectory, sha256: str) -> Path:
 def evaluation_path(run: RunDirectory, side: Side, dataset: str, sha256: str) -> Path:
     """The folder of an evaluation, as long as no other one has taken it."""
     stem = run.checkpoint.stem if side is PYTORCH else onnx_stem(run, sha256)
-    return run.path / f"eval_{slug(dataset)}_{slug(stem)}_{side.suffix}"
+    return run.path / f"eval_{folder_part(dataset)}_{folder_part(stem)}_{side.suffix}"
+
+
+def folder_part(name: str) -> str:
+    """A name as it is, or a slug of one that a file system or a shell could take amiss."""
+    plain = re.fullmatch(r"[\w.=+-]+", name) and not name.startswith(".") and len(name.encode()) <= LONGEST_NAME
+    return name if plain else slug(name)
 
 
 def evaluate_command(run: RunDirectory, side: Side, dataset_dir: Path) -> str:

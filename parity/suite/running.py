@@ -15,7 +15,7 @@ from parity.contests import Contest, Gate, converted_contest, open_gate
 from parity.errors import UsageError
 from parity.gate import run_gate
 from parity.judging import Outcome, judge_contest
-from parity.models import is_run
+from parity.models import is_run, model_name
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
 from parity.verdict import Check, Result, Status
@@ -80,7 +80,7 @@ def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
 
 def configs(settings: ParitySettings, *, backends: Sequence[str]) -> list[Config]:
     """Every checkpoint on every backend at every size; equal stems are told apart by a number."""
-    names = [slug(checkpoint.stem) for checkpoint in settings.checkpoints]
+    names = [slug(model_name(checkpoint)) for checkpoint in settings.checkpoints]
     unique = [name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names, 1)]
     return [
         Config(name, checkpoint, backend, size)

@@ -25,7 +25,7 @@ from parity.cli import main
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-QUICKLY = ("--no-latency", "--threads", 1)  # one thread, because tests share their cores with others
+QUICKLY = ("--no-latency", "--no-diagnosis", "--threads", 1)  # one thread, because tests share their cores with others
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 # a fault hides on the wrong images: each is here because some fault shows on it alone, or does not show on it
 CHOSEN = (

@@ -85,6 +85,15 @@ def test_a_checkpoint_may_have_data_of_its_own(pytester: pytest.Pytester) -> Non
     assert found.data_of(Path("runs/best.pt")) == pytester.path / "data.yaml"
 
 
+def test_a_path_of_data_may_hold_an_equals_sign(pytester: pytest.Pytester) -> None:
+    from parity.pytest_plugin import settings  # noqa: PLC0415
+
+    pytester.mkdir("lr=0.1")
+    found = settings(pytester.parseconfig("--parity-data=lr=0.1", "--parity-data=run_7=lr=0.1", "--parity-data=a/lr=1/d"))
+    assert found.data_of(Path("run_7")) == pytester.path / "lr=0.1"
+    assert found.data_of(Path("other")) == pytester.path / "a/lr=1/d"
+
+
 @pytest.mark.slow
 def test_a_missing_baseline_fails_an_update_writes_and_fails_and_then_the_gate_passes(
     pytester: pytest.Pytester, checkpoint: Path, small_data: Path

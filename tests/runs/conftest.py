@@ -75,3 +75,11 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     words = ("convert", run, "--dataset-dir", data, "--evaluate-converted-model", "--visualizations", 3)
     assert main([str(word) for word in words]) == 0
     return run, data
+
+
+@pytest.fixture
+def done(evaluated: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of the evaluated run and its data, to be changed."""
+    for folder in evaluated:
+        shutil.copytree(folder, tmp_path / "done" / folder.name)
+    return tmp_path / "done/run", tmp_path / "done/triangles"

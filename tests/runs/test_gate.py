@@ -28,7 +28,7 @@ def gate(parity: Callable[..., Parity], tmp_path: Path) -> Callable[..., Gate]:
 
     def call(*words: object) -> Gate:
         target = tmp_path / "result.json"
-        code, _, said = parity("gate", *words, "--no-latency", "--threads", 1, "--json", target)
+        code, _, said = parity("gate", *words, "--no-latency", "--no-diagnosis", "--threads", 1, "--json", target)
         return code, json.loads(target.read_text()) if target.exists() else {}, said
 
     return call
@@ -127,6 +127,11 @@ def test_onnx_of_changed_weights_is_found_stale(run: Path, few: Path, tmp_path: 
     code, result, _ = gate("--reference", run, "--candidate", file, "--data", few)
     assert code == 1
     assert failed(result) >= {"checkpoint", "rescored"}
+
+
+def test_a_threshold_below_that_of_the_graph_is_refused(run: Path, few: Path, gate: Callable[..., Gate]) -> None:
+    code, _, said = gate("--reference", run, "--backend", "onnx", "--data", few, "--conf", 0.01)
+    assert (code, "the graph lets nothing below its own threshold out" in said) == (4, True)
 
 
 def test_a_run_directory_may_be_the_candidate(run: Path, few: Path, gate: Callable[..., Gate]) -> None:

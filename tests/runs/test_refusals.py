@@ -110,7 +110,7 @@ def test_onnx_of_another_checkpoint(run: Path, data: Path, parity: Callable[...,
 @pytest.mark.parametrize("option", ["--checkpoint-path", "--image-input", "--dataset-dir"])
 def test_options_of_run_directories_do_not_go_with_targets(run: Path, option: str, parity: Callable[..., Parity]) -> None:
     code, _, said = parity("convert", run, "--to", "onnx", option, run)
-    assert (code, "do not go with the options of run directories" in said) == (4, True)
+    assert (code, "does not apply here" in said) == (4, True)
 
 
 def test_data_and_dataset_dir_exclude_each_other(run: Path, data: Path, parity: Callable[..., Parity]) -> None:
@@ -129,3 +129,31 @@ def test_a_device_that_is_not_there(run: Path, device: str, parity: Callable[...
     code, _, said = parity("convert", run, "--image-input", IMAGE, "--device", device)
     assert (code, "device" in said) == (15, True)
     assert not list((run / "onnx_model").glob("*.onnx"))
+
+
+def test_a_file_where_the_folder_of_onnx_should_be(run: Path, parity: Callable[..., Parity]) -> None:
+    (run / "onnx_model").write_text("mine")
+    code, _, said = parity("convert", run, "--image-input", IMAGE)
+    assert (code, "onnx_model: cannot be written" in said) == (4, True)
+    assert (run / "onnx_model").read_text() == "mine"
+
+
+def test_a_file_where_the_folder_of_pictures_should_be(run: Path, data: Path, parity: Callable[..., Parity]) -> None:
+    folder = run / "eval_triangles_best_model_pth"
+    folder.mkdir()
+    (folder / "visualizations").write_text("mine")
+    code, _, said = parity("eval", run, "--dataset-dir", data)
+    assert (code, "visualizations: cannot be written" in said) == (4, True)
+
+
+def test_another_kind_of_data_set(run: Path, data: Path, parity: Callable[..., Parity]) -> None:
+    code, _, said = parity("eval", run, "--dataset-dir", data / "data")
+    assert (code, "is another kind of data set; found folder; expected --dataset-dir DIR, which holds dataset.jsonl" in said) == (4, True)
+
+
+def test_data_without_labels(run: Path, data: Path, parity: Callable[..., Parity]) -> None:
+    records = [json.loads(line) for line in (data / "dataset.jsonl").read_text().splitlines()]
+    bare = [{key: value for key, value in record.items() if key not in ("boxes", "labels")} for record in records]
+    (data / "dataset.jsonl").write_text("".join(json.dumps(record) + "\n" for record in bare))
+    assert parity("eval", run, "--dataset-dir", data)[0] == 10
+    assert not list(run.glob("eval_*"))

@@ -136,6 +136,16 @@ def test_a_detection_at_the_cut_may_be_on_one_side_only() -> None:
     assert detection_difference((LOCATION, score, CATEGORY), shorter, IN_GRAPH, (100, 200)).within(SAME_NETWORK)
 
 
+def test_copies_of_one_detection_are_no_agreement() -> None:
+    copies = tuple(part[:, [0, 0, 0, 1, 2]] for part in DETECTED)
+    assert not detections_apart(*copies).within(SAME_NETWORK)
+
+
+def test_what_lies_at_the_cut_is_not_compared() -> None:
+    faint = (LOCATION[:, :1], np.array([[0.0505]], np.float32), CATEGORY[:, :1])
+    assert detection_difference(faint, tuple(part[:, :0] for part in DETECTED), IN_GRAPH, (100, 200)).compared == 0
+
+
 def test_nothing_detected_is_nothing_compared() -> None:
     nothing = tuple(part[:, :0] for part in DETECTED)
     assert detection_difference(nothing, nothing, IN_GRAPH, (100, 200)).compared == 0

@@ -49,6 +49,11 @@ def test_references_between_keys_are_followed(run: Callable[..., Path]) -> None:
     assert (found.model.name, found.model.num_classes, found.names) == ("fasterrcnn_resnet50_fpn", 3, ("cat", "dog"))
 
 
+def test_references_that_would_multiply_are_not_followed(run: Callable[..., Path]) -> None:
+    keys = {f"k{index}": "${model}" for index in range(40)}
+    assert read(run(model={**MODEL, **keys}, dataset={"classes": CLASSES})).names == ("cat", "dog")
+
+
 def test_a_reference_that_leads_in_a_circle_ends(run: Callable[..., Path]) -> None:
     with pytest.raises(BadInput, match=r"\$\{model.name\}|num_classes"):
         read(run(model={"name": "x", "num_classes": "${model.num_classes}"}, dataset={"classes": CLASSES}))
@@ -56,8 +61,8 @@ def test_a_reference_that_leads_in_a_circle_ends(run: Callable[..., Path]) -> No
 
 @pytest.mark.parametrize(
     "classes",
-    [["background", "cat", "dog"], ["__background__", "cat", "dog"], {1: "cat", 2: "dog"}],
-    ids=["with background", "with torchvision's background", "by label"],
+    [["background", "cat", "dog"], ["__background__", "cat", "dog"], {1: "cat", 2: "dog"}, {0: "background", 1: "cat", 2: "dog"}],
+    ids=["with background", "with torchvision's background", "by label", "by label with background"],
 )
 def test_class_names_count_from_label_one(run: Callable[..., Path], classes: Any) -> None:
     assert read(run(model=MODEL, dataset={"classes": classes})).names == ("cat", "dog")
@@ -79,7 +84,8 @@ def test_class_names_that_do_not_fit_are_refused(run: Callable[..., Path], class
         ({"num_classes": 1}, "num_classes"),
         ({"num_classes": 10**9}, "num_classes"),
         ({"min_size": 800, "max_size": 400}, "max_size"),
-        ({"min_size": 0}, "min_size"),
+        ({"min_size": 1, "max_size": 1}, "min_size"),
+        ({"max_size": 16384}, "max_size"),
         ({"box_score_thresh": 1.5}, "box_score_thresh"),
         ({"box_nms_thresh": -0.1}, "box_nms_thresh"),
         ({"box_detections_per_img": 0}, "box_detections_per_img"),

@@ -137,6 +137,11 @@ def test_what_is_no_state_dict_is_refused(run: Callable[..., Path], stored: Any)
         load_checkpoint(run(stored))
 
 
+def test_weights_that_are_no_numbers_are_refused(run: Callable[..., Path], weights: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(BadInput, match=r"the training diverged; found 1 tensors with NaN or infinity: rpn\.head"):
+        load_checkpoint(run({**weights, "rpn.head.cls_logits.bias": torch.full((3,), torch.nan)}))
+
+
 def test_a_truncated_file_is_refused(run: Callable[..., Path]) -> None:
     path = run() / "best_model.pth"
     path.write_bytes(path.read_bytes()[:1000])
