@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -70,8 +70,3 @@ def diagnosis(contest: Contest, found: Finding, suspect: Suspect) -> Diagnosis:
         message=f"{known.cause} ({values})" if values else known.cause,
         fix=known.fix,
     )
-
-
-def cause_line(causes: Iterable[Diagnosis]) -> str:
-    """All causes of a configuration in one line."""
-    return "; ".join(f"{cause.fault} ({cause.status}): {cause.message} {cause.fix}" for cause in causes)
