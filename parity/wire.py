@@ -33,8 +33,8 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
 
 def sha256_of(value: object) -> str:
-    """The digest of a value's canonical JSON, so that formatting does not change identity."""
-    return hashlib.sha256(to_json(value).encode()).hexdigest()
+    """The digest of a value's canonical JSON, so that formatting does not change identity; file names in it need not be UTF-8."""
+    return hashlib.sha256(to_json(value).encode(errors="backslashreplace")).hexdigest()
 
 
 def from_json(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -42,7 +41,7 @@ from parity.runs.places import (
 )
 from parity.spec import STRICT
 from parity.verdict import CandidateId
-from parity.wire import from_plain, read_json, to_json
+from parity.wire import from_plain, read_json, sha256_of, to_json
 
 RUN_EVALUATION_SCHEMA = 2
 PICTURE = re.compile(r"[0-9]{4}_detected\.png")
@@ -128,7 +127,7 @@ def evaluation_folder(request: RunRequest, side: Side) -> Path:
     found = read_evaluation(plain, side)
     if is_free(plain, side) if found is None else belongs(found, request):
         return plain
-    own = plain.with_name(f"{plain.name}_{identity_of((request.data, request.checkpoint.sha256))[:8]}")
+    own = plain.with_name(f"{plain.name}_{sha256_of((request.data, request.checkpoint.sha256))[:8]}")
     if read_evaluation(own, side) is None and not is_free(own, side):
         raise UsageError("holds files that are not of an evaluation", file=own, expected="a folder to write to", next_step="move it away")
     return own
@@ -174,12 +173,7 @@ def read_evaluation(folder: Path, side: Side) -> RunEvaluation | None:
 
 def sealed(found: RunEvaluation) -> RunEvaluation:
     """An evaluation with the digest of its other fields."""
-    return replace(found, sha256=identity_of(replace(found, sha256="")))
-
-
-def identity_of(value: object) -> str:
-    """The digest of a value's canonical JSON, in which a file name need not be UTF-8."""
-    return hashlib.sha256(to_json(value).encode(errors="backslashreplace")).hexdigest()
+    return replace(found, sha256=sha256_of(replace(found, sha256="")))
 
 
 def evaluate_side(request: RunRequest, side: Side) -> Kept:
