@@ -62,12 +62,17 @@ def diagnose(evidence: Evidence, spec: PipelineSpec) -> Finding | None:
 
 def search(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> tuple[Suspect, ...]:
     """Faults of every stage, those of a later one found with the earlier ones in place."""
-    open_spec = replace(spec, suppress=replace(spec.suppress, confidence=lowest_score(evidence) - JUST_BELOW))
+    open_spec = replace(spec, suppress=replace(spec.suppress, confidence=as_threshold(lowest_score(evidence) - JUST_BELOW)))
     network = up_to_the_network(evidence, open_spec, indices)
     seen = with_all(open_spec, network)
     after = coordinate_suspects(evidence, seen, indices)
     nms = nms_suspects(evidence, with_all(seen, after), spec, indices)
     return (*network, *after, *nms)
+
+
+def as_threshold(score: float) -> float:
+    """The nearest confidence to a score, which may be a logit or worse."""
+    return min(max(score, 0.0), 1.0)
 
 
 def lowest_score(evidence: Evidence) -> float:
@@ -210,7 +215,7 @@ def solved_confidence(evidence: Evidence, spec: PipelineSpec, indices: Sequence[
     own = spec.suppress.confidence
     if not len(hidden) and own <= lowest:
         return own
-    return roundest(float(hidden.max()) if len(hidden) else 0.0, lowest)
+    return as_threshold(roundest(float(hidden.max()) if len(hidden) else 0.0, lowest))
 
 
 def roundest(low: float, high: float) -> float:

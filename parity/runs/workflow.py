@@ -19,7 +19,7 @@ from parity.runs.comparison import RunComparison, compare_run, keeps_another, re
 from parity.runs.conversion import Conversion, convert_run, readable_image
 from parity.runs.evaluation import Kept, RunRequest, evaluate_side, identify, stored_evaluation
 from parity.runs.options import RunOptions
-from parity.runs.places import ONNX, ONNX_FOLDER, PYTORCH, onnx_path
+from parity.runs.places import ONNX, ONNX_FOLDER, PYTORCH
 
 DATASET_EXPECTED = "--dataset-dir DIR, which holds dataset.jsonl and data/"
 
@@ -109,6 +109,6 @@ def load(run: RunDirectory) -> Checkpoint:
 def compared(request: RunRequest, *, asked: bool = False) -> RunOutcome:
     """The comparison of what has been evaluated, written beside the converted models where there are any."""
     found = compare_run(request)
-    converted = onnx_path(request.run, request.checkpoint.sha256).is_file() or (request.run.path / ONNX_FOLDER).is_dir()
+    converted = (request.run.path / ONNX_FOLDER).is_dir()
     write = converted and (asked or not keeps_another(request, found))
     return RunOutcome(comparison=found, comparison_file=write_comparison(request.run, found) if write else None)

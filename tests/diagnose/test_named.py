@@ -87,8 +87,8 @@ def test_a_healthy_pair_has_no_name(named: Named, decimals: int | None) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"input_layout": "reshape"}, {"score_scale": 0.5}, {"confidence": 0.999}],
-    ids=["striped image", "halved scores", "nothing"],
+    [{"input_layout": "reshape"}, {"score_scale": 0.5}, {"score_scale": 8.0, "confidence": 1.2}, {"confidence": 0.999}],
+    ids=["striped image", "halved scores", "scores above 1", "nothing"],
 )
 def test_what_no_suspect_reproduces_has_no_name(named: Named, settings: dict[str, Any]) -> None:
     assert faults(named(**settings)) <= {"conf_threshold"}
