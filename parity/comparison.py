@@ -111,7 +111,7 @@ def edges(
     side kept is within the overlap limit of the IoU threshold.
     """
     scores = side.scores[leftover]
-    near_confidence = scores - thresholds.confidence <= limits.score.value + rounding.score / 2
+    near_confidence = np.abs(scores - thresholds.confidence) <= limits.score.value + rounding.score / 2
     if thresholds.iou is None:
         return near_confidence
     overlap = iou(side.boxes[leftover], other.boxes)

@@ -12,7 +12,7 @@ from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
-from parity.diagnose.diagnosis import name_causes
+from parity.diagnose.diagnosis import Sides, name_causes
 from parity.environment import environment
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
@@ -78,7 +78,8 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> tuple[Diagnosis, ...]:
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
-    return name_causes(gate, contest, [seen.deployed for seen in observed.candidate], comparisons, rounding)
+    sides = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
+    return name_causes(gate, contest, Sides(*sides, comparisons, rounding))
 
 
 def asks_why(check: Check) -> bool:
