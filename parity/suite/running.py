@@ -109,7 +109,7 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
             options = {"backends": (), "sizes": (), **options}
         if isinstance(options.get("candidates"), str):
             options["candidates"] = [options["candidates"]]
-        for name in ("data", "images", "candidate_spec", "baselines"):
+        for name in ("data", "images", "candidate_spec", "baselines", "evidence", "terms"):
             if isinstance(options.get(name), str):
                 options[name] = Path(options[name])
         listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
