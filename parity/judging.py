@@ -13,7 +13,7 @@ from parity.checks import Compared, accuracy_checks, compare_metrics, parity_che
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
 from parity.diagnose.diagnosis import name_causes
-from parity.diagnose.minimal import Testimony, Witness, shows, smallest_set
+from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.environment import environment
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
@@ -41,7 +41,7 @@ class Outcome:
     baseline_file: Path | None
     notes: tuple[str, ...]
     causes: tuple[Diagnosis, ...] = ()
-    testimony: Testimony | None = None  # where evidence was asked for
+    proof: Proof | None = None  # where evidence was asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +74,8 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     checks = tuple(contest_checks(gate, contest, observed, comparisons, metrics))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else ()
-    testimony = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
-    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes, testimony)
+    proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
+    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes, proof)
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> tuple[Diagnosis, ...]:
@@ -86,7 +86,7 @@ def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: S
 
 def find_witnesses(
     gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], checks: Sequence[Check]
-) -> Testimony:
+) -> Proof:
     """The fewest images that show all that failed."""
     failing = {check.name for check in checks if check.status is Status.FAIL}
     images, rounding = gate.dataset.images, together(contest.reference.rounding, contest.candidate.rounding)
@@ -94,7 +94,7 @@ def find_witnesses(
         Witness(images[place], shows(comparisons[place]), observed.reference[place], observed.candidate[place])
         for place in smallest_set(comparisons, failing)
     )
-    return Testimony(tuple(witnesses), observed.thresholds, rounding)
+    return Proof(tuple(witnesses), observed.thresholds, rounding)
 
 
 def asks_why(check: Check) -> bool:

@@ -36,7 +36,7 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Testimony:
+class Proof:
     """The witnesses of one failed contest, and how both sides were compared."""
 
     witnesses: tuple[Witness, ...]

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from parity.judging import asks_why
 from parity.report.terminal import safe
 from parity.report.text import STYLES, detections_table, diagnosis_blocks, headline, indented, note_lines, verdict_line
 from parity.verdict import Check, ConfigResult, Result, Status, Verdict
 
 AGREES = "both sides agree within the limits: there is nothing to explain"
-UNNAMED = "nothing could be named: no fault that is simulated, alone or with others, makes the reference give these detections"
+UNNAMED = "nothing could be named: no fault that can be simulated was found, alone or with others, to give these detections"
+NOT_SEARCHED = "nothing was searched for: what failed is no difference between detections"
 NOT_SIMULATED = "nothing could be named: a reference of recorded detections cannot be simulated; give the checkpoint as --reference"
 
 
@@ -36,12 +38,18 @@ def answer(result: Result, config: ConfigResult) -> Iterator[RenderableType]:
     if causes:
         yield from diagnosis_blocks(causes)
     elif failed:
-        unnamed = NOT_SIMULATED if result.reference.family == "predictions" else UNNAMED
-        yield from block("NOT NAMED", Verdict.FAIL, config, f"{unnamed}\nfailed at: {failed}")
+        yield from block("NOT NAMED", Verdict.FAIL, config, f"{why_unnamed(result, own)}\nfailed at: {failed}")
     elif doubtful:
         yield from block("INCONCLUSIVE", Verdict.INCONCLUSIVE, config, f"not enough evidence to explain anything: {doubtful}")
     else:
         yield from block("AGREES", Verdict.PASS, config, AGREES)
+
+
+def why_unnamed(result: Result, checks: list[Check]) -> str:
+    """Why a configuration that failed has no named cause."""
+    if not any(map(asks_why, checks)):
+        return NOT_SEARCHED
+    return NOT_SIMULATED if result.reference.family == "predictions" else UNNAMED
 
 
 def told(checks: list[Check], status: Status) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from parity.baselines import slug
 from parity.datasets import Dataset
 from parity.datasets.base import file_digest
 from parity.detections import Detections
-from parity.diagnose.minimal import COUNTS, Testimony, Witness
+from parity.diagnose.minimal import COUNTS, Proof, Witness
 from parity.errors import ParityError, UsageError
 from parity.images import IMAGE_SUFFIXES
 from parity.judging import Outcome
@@ -94,7 +95,7 @@ class Failed:
     result: Result
     config: ConfigResult
     checks: tuple[Check, ...]
-    testimony: Testimony
+    proof: Proof
 
 
 def write_evidence(request: GateRequest, limits: Limits, outcomes: Sequence[Outcome], result: Result) -> Iterator[str]:
@@ -106,9 +107,9 @@ def write_evidence(request: GateRequest, limits: Limits, outcomes: Sequence[Outc
         yield f"evidence: nothing failed, so {request.evidence} was left as it is"
     for outcome in outcomes:
         own = tuple(check for check in failing if check.config == outcome.result.id)
-        if outcome.testimony is not None and outcome.testimony.witnesses:
+        if outcome.proof is not None and outcome.proof.witnesses:
             shown = tuple(check for check in own if check.name in COUNTS)
-            yield write_folder(request.evidence, Failed(request, limits, result, outcome.result, shown, outcome.testimony))
+            yield write_folder(request.evidence, Failed(request, limits, result, outcome.result, shown, outcome.proof))
         elif own:
             names = ", ".join(check.name for check in own)
             yield f"evidence of {outcome.result.id}: no single image shows {names}, so nothing was written"
@@ -126,23 +127,28 @@ def write_folder(folder: Path, failed: Failed) -> str:
             if target.exists():
                 shutil.rmtree(target)
             made.rename(target)
-    shown, images = ", ".join(check.name for check in failed.checks), len(failed.testimony.witnesses)
+    shown, images = ", ".join(check.name for check in failed.checks), len(failed.proof.witnesses)
     of = f"{images} of {failed.result.dataset.images} images"
     return f"evidence of {failed.config.id}: {of} show {shown}; to replay it: sh {shlex.quote(str(target / 'replay.sh'))}"
 
 
 def fill(folder: Path, failed: Failed) -> None:
     """Write everything that belongs to the evidence of one configuration."""
-    witnesses = {file_name(place, each): each for place, each in enumerate(failed.testimony.witnesses, 1)}
+    witnesses = {file_name(place, each): each for place, each in enumerate(failed.proof.witnesses, 1)}
     for name, each in witnesses.items():
         shutil.copyfile(each.image.path, folder / IMAGES / name)
     write_rows(folder / REFERENCE, {name: each.reference.deployed for name, each in witnesses.items()})
     write_rows(folder / CANDIDATE, {name: each.candidate.deployed for name, each in witnesses.items()})
     record = record_of(folder, failed, witnesses)
-    (folder / RECORD).write_text(to_json(record, indent=2) + "\n", encoding="utf-8", errors="backslashreplace")
+    (folder / RECORD).write_text(readable(to_json(record, indent=2)) + "\n", encoding="utf-8")
     (folder / "replay.sh").write_bytes(script(record.replay, REPLAY_SAYS))
     if record.live is not None:
         (folder / "live.sh").write_bytes(script(record.live, LIVE_SAYS))
+
+
+def readable(text: str) -> str:
+    r"""JSON text in which a file name that is not UTF-8 shows its bytes as ``\udcff`` in words: no strict reader takes a lone surrogate."""
+    return re.sub("[\ud800-\udfff]", lambda lone: f"\\\\u{ord(lone[0]):x}", text)
 
 
 def file_name(place: int, witness: Witness) -> str:
@@ -170,7 +176,7 @@ def result_rows(name: str, detections: Detections) -> Iterator[dict[str, Any]]:
 
 def record_of(folder: Path, failed: Failed, witnesses: Mapping[str, Witness]) -> Record:
     """What the folder is evidence of."""
-    config, result, testimony = failed.config, failed.result, failed.testimony
+    config, result, proof = failed.config, failed.result, failed.proof
     return Record(
         config=config.id,
         reference=result.reference,
@@ -178,9 +184,9 @@ def record_of(folder: Path, failed: Failed, witnesses: Mapping[str, Witness]) ->
         dataset=result.dataset,
         checks=failed.checks,
         causes=tuple(cause for cause in result.diagnosis if cause.config == config.id),
-        thresholds=testimony.thresholds,
+        thresholds=proof.thresholds,
         limits=failed.limits,
-        rounding=testimony.rounding,
+        rounding=proof.rounding,
         images=tuple(recorded_image(folder / IMAGES / name, each) for name, each in witnesses.items()),
         files={name: file_digest(folder / name).hex() for name in (REFERENCE, CANDIDATE)},
         environment=result.environment,

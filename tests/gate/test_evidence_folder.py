@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -217,6 +218,17 @@ def test_what_is_no_number_is_none_in_the_replay(desk: Desk, monkeypatch: pytest
     assert failed(replayed(desk.evidence / CONFIG, monkeypatch)) == FAILING | {"finite"}
 
 
+def test_a_file_name_that_is_no_unicode_replays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = os.fsdecode(b"\xff odd.png")
+    (desk.inputs / "images" / QUOTED).rename(desk.inputs / "images" / odd)
+    for side, rows in (("reference", REFERENCE), ("candidate", CANDIDATE)):
+        write_rows(desk.inputs / f"{side}.json", [{**each, "file_name": each["file_name"].replace(QUOTED, odd)} for each in rows])
+    assert desk.compare() == 1
+    folder = desk.evidence / CONFIG
+    assert "\\udcff odd.png" in [image.source for image in record(folder).images]
+    assert failed(replayed(folder, monkeypatch)) == FAILING
+
+
 def test_rounding_and_thresholds_are_those_of_the_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four whole numbers do not tell that they were rounded to tenths; the whole file did."""
     nearly_whole = {**row(TWINS[0]), "bbox": [10.04, 9.96, 20.03, 19.98]}
@@ -357,6 +369,16 @@ def test_terms_belong_to_recorded_detections(desk: Desk, capsys: pytest.CaptureF
     arguments = ["compare", "--reference", "m.pt", "--candidate", "c.json", "--images", str(desk.inputs / "images"), "--terms", str(terms)]
     assert main([*arguments, "--out", str(desk.inputs.parent / "out")]) == 4
     assert "--terms belongs to the two predictions files" in capsys.readouterr().err
+
+
+def test_limits_are_those_of_the_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family of networks may have limits of its own, and recorded detections do not say which made them."""
+    desk.compare()
+    folder = desk.evidence / CONFIG
+    plain = json.loads((folder / "evidence.json").read_bytes())
+    plain["limits"]["box"]["value"] = 5.0
+    (folder / "evidence.json").write_text(json.dumps(plain))
+    assert failed(replayed(folder, monkeypatch)) == FAILING - {"shifted"}
 
 
 @pytest.mark.parametrize(("key", "value"), [("schema", 2), ("images", [{}]), ("limits", None)])

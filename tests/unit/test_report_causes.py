@@ -40,13 +40,21 @@ def test_causes_come_first_with_parameters_evidence_and_fix() -> None:
 
 def test_what_cannot_be_named_is_said_with_the_checks_that_failed() -> None:
     text = printed(**failed())
-    assert "NOT NAMED m-onnx-640 nothing could be named: no fault that is simulated" in text
+    assert "NOT NAMED m-onnx-640 nothing could be named: no fault that can be simulated" in text
     assert "failed at: missed (523), shifted (0.03712) Detections" in text
 
 
 def test_a_recorded_reference_cannot_be_simulated_and_the_answer_says_so() -> None:
     text = printed(**failed(reference=ReferenceId("reference.json", "1" * 64, "predictions")))
     assert "recorded detections cannot be simulated; give the checkpoint as --reference" in text
+
+
+def test_what_is_no_difference_between_detections_is_not_searched_for() -> None:
+    text = printed(verdict=Verdict.FAIL, checks=(check(Status.FAIL, name="ap_baseline", measured=0.003),))
+    assert (
+        "NOT NAMED m-onnx-640 nothing was searched for: what failed is no difference between detections failed at: ap_baseline (0.003)"
+        in text
+    )
 
 
 def test_sides_that_agree_have_nothing_to_explain() -> None:
