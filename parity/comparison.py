@@ -21,6 +21,7 @@ class Rounding:
 
     box_px: float = 0.0
     score: float = 0.0
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
