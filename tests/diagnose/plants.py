@@ -90,7 +90,7 @@ def preprocessing(side: int) -> tuple[Plant, ...]:
         Plant("mean_std_mismatch", "ImageNet, blue first", IMAGENET_BLUE_FIRST),
         *(setting("wrong_imgsz", "side", round(side * share), side_px=round(side * share)) for share in (0.8, 1.1, 1.3)),
         Plant("exif_orientation", settings={"exif": False}),
-        Plant("jpeg_decoder", settings={"reader": "pillow"}),
+        Plant("jpeg_decoder", settings={"reader": "pillow"}, hidden_on="images that both libraries decode alike, as libjpeg-turbo twice"),
         *(setting("resize_interpolation", "interpolation", name, interpolation=name) for name in FILTERS),
         *(setting("pad_value", "pad", value, pad_value=value) for value in (0, 97, 255)),
         Plant("pad_position", settings={"pad_position": "top_left"}),
@@ -180,7 +180,8 @@ def precision() -> tuple[Plant, ...]:
     return (
         Plant("fp16_precision", network=half_precision),
         Plant("bf16_or_fp16_plugin_default", network=bfloat),
-        Plant("int8_head_concat_one_scale", network=one_scale),
+        Plant("int8_head_concat_one_scale", "255 steps", network=one_scale),
+        Plant("int8_head_concat_one_scale", "2000 steps", network=partial(one_scale, steps=2000)),
         Plant("int8_io_not_dequantised", network=integers),
     )
 
