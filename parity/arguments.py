@@ -46,6 +46,10 @@ Seed = Annotated[int, typer.Option("--seed", help="For --limit.", min=0, metavar
 Spec = Annotated[Path | None, typer.Option("--candidate-spec", help="The pipeline of a file that does not say it itself.", metavar="JSON")]
 Cut = Annotated[float | None, typer.Option("--candidate-conf", help="What recorded detections were cut at.", metavar="0..1")]
 Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
+EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detections and a command that replays it."
+Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
+TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."
+Terms = Annotated[Path | None, typer.Option("--terms", help=TERMS_HELP, metavar="JSON")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]
 EndToEnd = Annotated[bool, typer.Option("--end-to-end", help="Take the one-to-one head of v10 and 26, which needs no NMS.")]
 Trust = Annotated[

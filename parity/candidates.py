@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -98,6 +98,7 @@ class RecordedDetector:
     shows: Cut
     rounding: Rounding
     notes: tuple[str, ...] = ()
+    gains: Mapping[int, float] = field(default_factory=dict)  # of images whose scale was recorded too
 
     def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
         """What is on record, cut as asked."""
@@ -108,7 +109,7 @@ class RecordedDetector:
             yield Observation(
                 deployed=single.above(deployed.confidence),
                 evaluated=(everything if evaluated.multi_label else single).above(evaluated.confidence, at_most=evaluated.max_detections),
-                gain=None,
+                gain=self.gains.get(image.id),
                 absent=found is None,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from io import TextIOWrapper
@@ -125,34 +125,40 @@ def convert(
     return 0
 
 
+@app.command("diagnose", help="Why does the candidate differ? As gate, with the causes first; exit code 0 nothing differs, 1 it does.")
 @app.command()
 def gate(
-    *, reference: arguments.Reference, candidate: arguments.SomeCandidates = None, backend: arguments.Backends = None,
+    ctx: typer.Context, *, reference: arguments.Reference, candidate: arguments.SomeCandidates = None, backend: arguments.Backends = None,
     data: arguments.Data, images: arguments.ImageRoot = None, imgsz: arguments.Sizes = None, conf: arguments.Conf = None,
     iou: arguments.Iou = None, limit: arguments.Limit = None, seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None, baselines: arguments.Baselines = None, json: arguments.Json = None,
-    end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
-    no_latency: arguments.NoLatency = False, no_diagnosis: arguments.NoDiagnosis = False,
+    evidence: arguments.Evidence = None, end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None,
+    threads: arguments.Threads = None, no_latency: arguments.NoLatency = False, no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
+    explains = ctx.info_name == "diagnose"
+    if explains and no_diagnosis:
+        raise UsageError("--no-diagnosis leaves nothing of diagnose", expected="diagnose without it, or gate")
+    basic = basic_request(
+        reference, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads,
+        end_to_end=end_to_end, spec=candidate_spec, cut=candidate_conf, evidence=evidence,
+    )
     request = replace(
-        basic_request(reference, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads),
+        basic,
         candidates=tuple(candidate or ()),
         backends=split(backend),
         data=data,
         images=images,
-        candidate_spec=candidate_spec,
-        candidate_confidence=share("--candidate-conf", candidate_conf),
         baselines=baselines,
-        latency=not no_latency,
+        latency=not (no_latency or explains),  # how fast it is explains nothing
         diagnose=not no_diagnosis,
-        end_to_end=end_to_end,
     )
-    check_target(json, inputs=inputs_of(request))
+    check_target(json, inputs=request.inputs)
+    from parity.report.causes import print_diagnosis
     from parity.report.text import print_result
 
     result = judged(request)
-    show(result, json, print_result)
+    show(result, json, print_diagnosis if explains else print_result)
     return result.verdict.exit_code
 
 
@@ -161,22 +167,25 @@ def compare(
     *, reference: arguments.Reference, candidate: arguments.Candidates, images: arguments.ImageFolder, out: arguments.OutFolder,
     imgsz: arguments.Sizes = None, conf: arguments.Conf = None, iou: arguments.Iou = None, limit: arguments.Limit = None,
     seed: arguments.Seed = 42, candidate_spec: arguments.Spec = None, candidate_conf: arguments.Cut = None,
+    evidence: arguments.Evidence = None, terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False, trust_checkpoint: arguments.Trust = None, threads: arguments.Threads = None,
     no_latency: arguments.NoLatency = False, no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
+    basic = basic_request(
+        reference, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads,
+        end_to_end=end_to_end, spec=candidate_spec, cut=candidate_conf, evidence=evidence,
+    )
     request = replace(
-        basic_request(reference, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads),
+        basic,
         candidates=tuple(candidate),
         data=images,
         labelled=False,
-        candidate_spec=candidate_spec,
-        candidate_confidence=share("--candidate-conf", candidate_conf),
+        terms=terms,
         latency=not no_latency,
         diagnose=not no_diagnosis,
-        end_to_end=end_to_end,
     )
-    check_target(make_folder(out) / "result.json", inputs=inputs_of(request), option="--out")
+    check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     from parity.report.text import print_result, report_text
 
     result = judged(request)
@@ -209,9 +218,12 @@ def evaluate(
         return run_directory("evaluate", options)
     if data is None:
         raise UsageError("no images", expected="--data data.yaml or instances.json, or --dataset-dir for a run directory")
-    basic = basic_request(model, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads)
-    request = replace(basic, data=data, images=images, candidate_spec=candidate_spec, end_to_end=end_to_end)
-    check_target(json, inputs=inputs_of(request))
+    basic = basic_request(
+        model, imgsz=imgsz, conf=conf, iou=iou, limit=limit, seed=seed, trust=trust_checkpoint, threads=threads,
+        end_to_end=end_to_end, spec=candidate_spec,
+    )
+    request = replace(basic, data=data, images=images)
+    check_target(json, inputs=request.inputs)
     from parity.evaluation import evaluate_model
     from parity.report.measurements import print_evaluation
     from parity.report.terminal import progress
@@ -264,9 +276,9 @@ def doctor(*, json: arguments.Json = None) -> int:
 
 def basic_request(
     model: Path, *, imgsz: list[str] | None, conf: float | None, iou: float | None, limit: int | None, seed: int, trust: list[str] | None,
-    threads: int | None,
+    threads: int | None, end_to_end: bool, spec: Path | None, cut: float | None = None, evidence: Path | None = None,
 ) -> GateRequest:
-    """A request with the options that all judging commands have."""
+    """A request with the options that several judging commands have."""
     return GateRequest(
         model,
         sizes=parse_sizes(imgsz),
@@ -276,6 +288,10 @@ def basic_request(
         seed=seed,
         trusted=frozenset(trust or ()),
         threads=threads,
+        end_to_end=end_to_end,
+        candidate_spec=spec,
+        candidate_confidence=share("--candidate-conf", cut),
+        evidence=evidence,
     )
 
 
@@ -323,11 +339,6 @@ def refuse_others(ctx: typer.Context, known: frozenset[str]) -> None:
     if others:
         expected = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(known - {"checkpoint", "model"}))
         raise UsageError(f"{', '.join(others)} does not apply here", expected=expected)
-
-
-def inputs_of(request: GateRequest) -> Iterator[Path | None]:
-    """Every file or folder that a request reads, which no output may replace."""
-    yield from (request.reference, *map(Path, request.candidates), request.data, request.images, request.candidate_spec)
 
 
 def judged(request: GateRequest) -> Result:

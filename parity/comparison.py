@@ -21,6 +21,7 @@ class Rounding:
 
     box_px: float = 0.0
     score: float = 0.0
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +112,7 @@ def edges(
     side kept is within the overlap limit of the IoU threshold.
     """
     scores = side.scores[leftover]
-    near_confidence = scores - thresholds.confidence <= limits.score.value + rounding.score / 2
+    near_confidence = np.abs(scores - thresholds.confidence) <= limits.score.value + rounding.score / 2
     if thresholds.iou is None:
         return near_confidence
     overlap = iou(side.boxes[leftover], other.boxes)

@@ -22,6 +22,7 @@ from parity.metrics import ClassMap, CocoMetrics, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint, model_name
 from parity.pipeline import Observation, Pipeline
 from parity.predictions import open_callable, open_predictions
+from parity.replay import Record, candidate_on_its_terms, reference_on_its_terms, replayed_record
 from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
 from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
 from parity.verdict import CandidateId, Check
@@ -59,6 +60,7 @@ class Gate:
     resources: ExitStack
     track: Track = untracked
     checkpoint: Checkpoint | None = None
+    record: Record | None = None  # on whose terms recorded detections are replayed
     observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
     measured: dict[tuple[Size | None, Cut], CocoMetrics] = field(default_factory=dict)
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
@@ -75,7 +77,8 @@ class Gate:
     @property
     def limits(self) -> Limits:
         """What measurements are held against: the request's limits, or those of the reference's family."""
-        return self.request.limits or BY_FAMILY.get(self.checkpoint.family if self.checkpoint else "", FLOAT32)
+        of_family = BY_FAMILY.get(self.checkpoint.family if self.checkpoint else "", FLOAT32)
+        return self.request.limits or (self.record.limits if self.record else of_family)
 
 
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
@@ -86,9 +89,10 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
         raise UsageError("no images", expected="--data data.yaml, instances.json or a folder")
     if request.candidate_spec is not None and request.backends:
         raise UsageError("--candidate-spec describes a --candidate, and --backend makes its own")
+    record = replayed_record(request)
     full = open_dataset(request.data, images=request.images, allow_missing_labels=not request.labelled)
     dataset = full.subset(request.limit, request.seed) if request.limit else full
-    gate = Gate(request, full, dataset, resources, track)
+    gate = Gate(request, full, dataset, resources, track, record=record)
     if request.reference.suffix.lower() != ".json":
         gate.checkpoint = checkpoint_of(gate, request.reference)
         class_map(gate)
@@ -211,7 +215,8 @@ def recorded_contest(gate: Gate, name: str) -> Contest:
         raise UsageError("recorded detections belong to one size", found=f"{len(sizes)} sizes", expected="one --imgsz", next_step=step)
     confidence = gate.request.candidate_confidence
     if Path(name).suffix.lower() == ".json":
-        candidate = open_predictions(Path(name), gate.dataset, index_of=category_indices(gate), confidence=confidence, full=gate.full)
+        rows = open_predictions(Path(name), gate.dataset, index_of=category_indices(gate), confidence=confidence, full=gate.full)
+        candidate = candidate_on_its_terms(rows, gate.dataset.images, gate.record)
     elif ":" in name:
         candidate = open_callable(name, gate.dataset, confidence=confidence)
     else:
@@ -223,7 +228,8 @@ def recorded_contest(gate: Gate, name: str) -> Contest:
 def reference_detector(gate: Gate, size: Size | None) -> Detector:
     """The reference at a size; a predictions file has none, and a network that resizes inside needs none."""
     if gate.checkpoint is None:
-        return open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
+        rows = open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
+        return reference_on_its_terms(rows, gate.dataset.images, gate.record)
     from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
 
     if "reference" not in gate.sessions:

@@ -46,8 +46,11 @@ def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[in
     """Read one image's outputs (leading batch axis of 1) as the head says; raises ``BadInput`` where the shape does not fit."""
     rows = READERS[head.layout](outputs, classes)
     boxes = xywh_to_xyxy(rows.boxes) if head.box_format is BoxFormat.XYWH else rows.boxes
+    sides = np.array([network_size[1], network_size[0]] * 2, np.float32)
     if head.box_units is BoxUnits.NORMALISED:
-        boxes = boxes * np.array([network_size[1], network_size[0]] * 2, np.float32)
+        boxes = boxes * sides
+    elif head.box_units is BoxUnits.DIVIDED:
+        boxes = boxes / sides
     finite = np.isfinite(boxes).all(1) & np.isfinite(rows.scores).all(1) & (np.abs(rows.labels) <= LARGEST_CLASS).all(1)
     if not finite.all():
         boxes, rows = boxes[finite], Rows(rows.boxes[finite], rows.scores[finite], rows.labels[finite])

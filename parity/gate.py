@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
 from parity.environment import busy_note, environment, machine_load
 from parity.judging import Outcome, baseline_check, judge_contest
+from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
 from parity.verdict import DatasetId, ReferenceId, Result, conclude
 
@@ -18,8 +20,10 @@ def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
     busy = busy_note(machine_load()) if request.latency else None
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
+        check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
-        return conclusion(gate, outcomes, busy=busy)
+        result = conclusion(gate, outcomes, busy=busy)
+        return replace(result, notes=(*result.notes, *write_evidence(request, gate.limits, outcomes, result)))
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> Result:

@@ -12,7 +12,8 @@ from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
-from parity.diagnose.diagnosis import name_causes
+from parity.diagnose.diagnosis import Sides, name_causes
+from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.environment import environment
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
@@ -40,6 +41,7 @@ class Outcome:
     baseline_file: Path | None
     notes: tuple[str, ...]
     causes: tuple[Diagnosis, ...] = ()
+    proof: Proof | None = None  # where evidence was asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +74,28 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     checks = tuple(contest_checks(gate, contest, observed, comparisons, metrics))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else ()
-    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes)
+    proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
+    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes, proof)
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> tuple[Diagnosis, ...]:
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
-    return name_causes(gate, contest, [seen.deployed for seen in observed.candidate], comparisons, rounding)
+    sides = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
+    return name_causes(gate, contest, Sides(*sides, comparisons, rounding))
+
+
+def find_witnesses(
+    gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], checks: Sequence[Check]
+) -> Proof:
+    """The fewest images that show all that failed."""
+    failing = {check.name for check in checks if check.status is Status.FAIL}
+    images, rounding = gate.dataset.images, together(contest.reference.rounding, contest.candidate.rounding)
+    witnesses = (
+        Witness(images[place], shows(comparisons[place]), observed.reference[place], observed.candidate[place])
+        for place in smallest_set(comparisons, failing)
+    )
+    return Proof(tuple(witnesses), observed.thresholds, rounding)
 
 
 def asks_why(check: Check) -> bool:
@@ -116,6 +133,8 @@ def contest_checks(
 
 def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
     """The thresholds both sides are compared at: the reference's, or a higher confidence that was declared for the candidate."""
+    if gate.record is not None:
+        return gate.record.thresholds
     declared = gate.request.candidate_confidence or 0.0
     if isinstance(contest.reference, ModelDetector):
         settings = contest.reference.pipeline.spec.suppress

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from parity.spec import STRICT
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -12,6 +14,7 @@ class Limit:
     value: float
     unit: str
     origin: str
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Limits:
     ap_reference: Limit
     ap_baseline: Limit
     none: Limit
+    __pydantic_config__ = STRICT
 
 
 FLOAT32 = Limits(

@@ -16,6 +16,7 @@ FILTERS = {
     Interpolation.CUBIC: cv2.INTER_CUBIC,
     Interpolation.NEAREST: cv2.INTER_NEAREST,
 }
+FIXED_POINT = 2.0**22  # the fraction of Pillow's weights
 TIE_BREAK = 0.1  # px: an odd padding puts the extra row at the bottom, the extra column at the right, as Ultralytics does
 
 
@@ -51,7 +52,7 @@ def preprocess(image: NDArray[np.uint8], spec: Preprocess) -> NetworkInput:
     geometry, resized_size = plan(image.shape[:2], spec)
     resized = image
     if resized_size != image.shape[:2]:
-        resized = cv2.resize(image, resized_size[::-1], interpolation=FILTERS[spec.interpolation])
+        resized = resize(image, resized_size, spec.interpolation)
     return NetworkInput(to_tensor(pad(resized, geometry, spec), spec), geometry)
 
 
@@ -65,6 +66,7 @@ def plan(image_size: tuple[int, int], spec: Preprocess) -> tuple[Geometry, tuple
         gain = min(spec.size[0] / image_size[0], spec.size[1] / image_size[1])
         gain = gain if spec.scale_up else min(gain, 1.0)
         height, width = (max(round(side * gain), 1) for side in image_size)
+        height, width = (width, height) if spec.fit is Fit.SWAPPED else (height, width)
     free = spec.size[0] - height, spec.size[1] - width
     if spec.fit is Fit.RECT:
         free = free[0] % spec.stride, free[1] % spec.stride
@@ -80,6 +82,34 @@ def plan(image_size: tuple[int, int], spec: Preprocess) -> tuple[Geometry, tuple
         exact_pad_y=exact[0],
     )
     return geometry, (height, width)
+
+
+def resize(image: NDArray[np.uint8], size: tuple[int, int], interpolation: Interpolation) -> NDArray[np.uint8]:
+    """An image (H, W, 3) at another (height, width)."""
+    if interpolation is Interpolation.ANTIALIAS:
+        wide = blend(image.transpose(1, 0, 2), antialias_weights(image.shape[1], size[1])).transpose(1, 0, 2)
+        return blend(wide, antialias_weights(image.shape[0], size[0]))
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=FILTERS[interpolation]))
+
+
+def blend(image: NDArray[np.uint8], weights: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The rows of an image (n, W, 3) blended by weights (m, n), rounded as Pillow does."""
+    rows = weights @ image.reshape(len(image), -1).astype(np.float64)
+    return np.clip(np.floor(rows + 0.5), 0, 255).astype(np.uint8).reshape(len(weights), *image.shape[1:])
+
+
+def antialias_weights(before: int, after: int) -> NDArray[np.float64]:
+    """How much each of ``before`` pixels counts for each of ``after`` (after, before), by Pillow's bilinear filter in its fixed point."""
+    scale = before / after
+    support = max(scale, 1.0)
+    centres = (np.arange(after) + 0.5) * scale
+    first = np.maximum(np.floor(centres - support + 0.5), 0)
+    last = np.minimum(np.floor(centres + support + 0.5), before)
+    pixels = np.arange(before)
+    weights = np.clip(1 - np.abs(pixels + 0.5 - centres[:, None]) / support, 0, None)
+    weights *= (pixels >= first[:, None]) & (pixels < last[:, None])
+    weights /= weights.sum(1, keepdims=True)
+    return np.asarray(np.floor(weights * FIXED_POINT + 0.5) / FIXED_POINT)
 
 
 def pad(image: NDArray[np.uint8], geometry: Geometry, spec: Preprocess) -> NDArray[np.uint8]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,6 +27,7 @@ LISTS = (
     ("data", None, "data.yaml, COCO JSON or folder of images; NAME=PATH is for the checkpoint of that file name alone"),
 )
 BASELINES = "folder of stored results"
+GATED: pytest.StashKey[list[Result]] = pytest.StashKey()  # what the running test has gated
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +50,21 @@ def pytest_configure(config: pytest.Config) -> None:
     parallel = hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None)
     if parallel and config.getoption("--parity-update-baselines"):
         raise pytest.UsageError("--parity-update-baselines writes files: run it in one process, without -n")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test answers for what an earlier one gated."""
+    item.config.stash[GATED] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test that has gated something shows what did not pass and why: ``assert`` alone shows a verdict."""
+    report = yield
+    if report.failed:
+        red = (result for result in item.config.stash.get(GATED, []) if result.verdict != "pass")
+        report.sections += [("parity gate", result.explain()) for result in red]
+    return report
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +148,16 @@ def parity_gate(pytestconfig: pytest.Config) -> Callable[..., Result]:
     """Gate a reference from a test of your own: ``parity_gate("best.pt", candidates=["best.onnx"], data="data.yaml").verdict``.
 
     Keywords are the fields of ``parity.request.GateRequest``; what is left out comes from the ``--parity-*`` options, but stored
-    results are held against only where ``baselines`` is given.
+    results are held against only where ``baselines`` is given. A test that fails shows what did not pass and the named causes;
+    ``result.explain()`` is the same as text.
     """
     from parity.suite.running import gate_from_options  # noqa: PLC0415 - loads NumPy and the runtimes
 
-    return gate_from_options(settings(pytestconfig))
+    gate = gate_from_options(settings(pytestconfig))
+
+    def remembered(reference: str | Path | None = None, **options: Any) -> Result:
+        result = gate(reference, **options)
+        pytestconfig.stash.setdefault(GATED, []).append(result)
+        return result
+
+    return remembered

@@ -40,9 +40,17 @@ class GateRequest:
     candidate_spec: Path | None = None
     candidate_confidence: float | None = None
     baselines: Path | None = None
+    evidence: Path | None = None  # the folder that minimal evidence of a failure goes into
+    terms: Path | None = None  # the evidence.json that both predictions files lie beside
     trusted: frozenset[str] = frozenset()
     threads: int | None = None
     end_to_end: bool = False
     latency: bool = True
     diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file or folder that is read, which no output may replace."""
+        named = (self.reference, *map(Path, self.candidates), self.data, self.images, self.candidate_spec, self.terms)
+        return tuple(path for path in named if path is not None)

@@ -21,6 +21,7 @@ class Fit(StrEnum):
     LETTERBOX = "letterbox"  # keep the aspect ratio, pad to the full size
     RECT = "rect"  # keep the aspect ratio, pad to the next multiple of the stride
     STRETCH = "stretch"  # resize each axis on its own
+    SWAPPED = "swapped"  # a letterbox whose picture was resized with height and width exchanged
     NATIVE = "native"  # hand over the image as it is: the network resizes inside
 
 
@@ -38,6 +39,7 @@ class Interpolation(StrEnum):
     AREA = "area"
     CUBIC = "cubic"
     NEAREST = "nearest"
+    ANTIALIAS = "antialias"  # Pillow's and torchvision's bilinear, which widens its triangle when it shrinks
 
 
 class ChannelOrder(StrEnum):
@@ -84,6 +86,7 @@ class BoxUnits(StrEnum):
 
     PIXELS = "pixels"  # of the network input
     NORMALISED = "normalised"  # shares of the network input's width and height
+    DIVIDED = "divided"  # pixels that are brought to shares once too often
 
 
 class Activation(StrEnum):
@@ -107,6 +110,8 @@ class RestoreGeometry(StrEnum):
     INVERSE = "inverse"  # undo what preprocessing did
     STRETCH = "stretch"  # scale each axis by image size / network size
     NO_PAD = "no_pad"  # undo the scaling and leave the padding in
+    LETTERBOX = "letterbox"  # undo a letterbox, whatever preprocessing did
+    SWAPPED = "swapped"  # undo the letterbox of an image of exchanged height and width
     NETWORK = "network"  # leave the network's coordinates
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import floor
 
 from parity.comparison import ParityCounts
 from parity.environment import Environment
@@ -14,6 +15,9 @@ from parity.metrics import CocoMetrics
 from parity.spec import STRICT
 
 RESULT_SCHEMA = 1
+# which counterfactual named a cause; what was read in a file needed none
+WAYS = {"reproduce": "reproduced in the reference's pipeline", "restore": "restored in the candidate", "inspect": "read in the file"}
+LEAVES = {"confirmed": "which leaves nothing beyond the limits", "partial": "which leaves the rest unexplained"}
 
 
 class Verdict(StrEnum):
@@ -51,6 +55,11 @@ class Check:
     origin: str
     detail: str
     __pydantic_config__ = STRICT
+
+    def explain(self) -> str:
+        """The check in words: what was measured, what is allowed and why, and where."""
+        head = f"{self.config}: {self.name} {self.status}: measured {self.measured}, limit {self.limit} ({self.origin})"
+        return f"{head}\n    {self.detail}" if self.detail else head
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ class ConfigResult:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A named cause of a failure."""
+    """A named cause of a failure; ``alternatives`` are the ids of causes that these images cannot tell from it."""
 
     config: str
     fault: str
@@ -131,7 +140,24 @@ class Diagnosis:
     method: str
     message: str
     fix: str
+    alternatives: tuple[str, ...] = ()
     __pydantic_config__ = STRICT
+
+    @property
+    def title(self) -> str:
+        """The name of the cause, its stage, and how sure it is; a share is never rounded up to the whole."""
+        return f"{self.fault} ({self.stage}, {self.status}, explains {floor(self.explains * 100 + 1e-9)}%)"
+
+    @property
+    def evidence(self) -> str:
+        """Which counterfactual was run and what it left over, and which other causes would do."""
+        way, leaves = WAYS.get(self.method, self.method), LEAVES.get(self.status, self.status)
+        ran = way if self.method == "inspect" else f"{way}, {leaves}"
+        return f"{ran}; cannot be told from {', '.join(self.alternatives)} on these images" if self.alternatives else ran
+
+    def explain(self) -> str:
+        """The cause in words, with its evidence and its fix."""
+        return f"{self.config}: CAUSE {self.title}\n    {self.message}\n    evidence: {self.evidence}\n    fix: {self.fix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +174,16 @@ class Result:
     notes: tuple[str, ...] = ()
     schema: int = RESULT_SCHEMA
     __pydantic_config__ = STRICT
+
+    def explain(self) -> str:
+        """The verdict with every check that decided it and every named cause, for the message of an assertion."""
+        decisive = [check for check in self.checks if check.status in {Status.FAIL, Status.INCONCLUSIVE}]
+        return "\n".join(filter(None, (f"parity: {self.verdict}", failure_text(decisive, self.diagnosis))))
+
+
+def failure_text(checks: Iterable[Check], causes: Iterable[Diagnosis]) -> str:
+    """Why something did not pass: the named causes first, since whoever reads one line should read that, then the checks."""
+    return "\n".join([*(cause.explain() for cause in causes), *(check.explain() for check in checks)])
 
 
 def judge(name: str, config: str, measured: float | None, limit: Limit, *, detail: str = "") -> Check:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from parity.candidates import ModelDetector
 from parity.comparison import ImageComparison, Rounding
-from parity.contests import Contest, Gate
+from parity.contests import Contest, Gate, category_indices
 from parity.detections import Detections
+from parity.diagnose.alternatives import separating_image
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.search import Finding, diagnose
-from parity.diagnose.suspects import Suspect
+from parity.diagnose.suspects import Hypothesis, Suspect, with_all
+from parity.display import display
 from parity.faults import fault
 from parity.spec import HeadLayout, PipelineSpec, Suppressor
 from parity.verdict import Diagnosis
@@ -20,26 +23,35 @@ from parity.verdict import Diagnosis
 MOST_IMAGES = 16
 
 
-def name_causes(
-    gate: Gate, contest: Contest, candidate: Sequence[Detections], comparisons: Sequence[ImageComparison], rounding: Rounding
-) -> tuple[Diagnosis, ...]:
-    """What turns the reference's pipeline into the candidate, on the images that differ most; empty where nothing can be named.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """What both sides showed on every image, at the deployed thresholds, and how far rounding puts them apart."""
+
+    reference: Sequence[Detections]
+    candidate: Sequence[Detections]
+    comparisons: Sequence[ImageComparison]
+    rounding: Rounding
+
+
+def name_causes(gate: Gate, contest: Contest, sides: Sides) -> tuple[Diagnosis, ...]:
+    """What turns the reference's pipeline into the candidate, by the images that differ most; empty where nothing can be named.
 
     Only a reference whose raw head is seen can be simulated: not recorded detections, and no network that suppresses inside.
     """
     reference = contest.reference
     if not isinstance(reference, ModelDetector) or not can_simulate(reference.pipeline.spec):
         return ()
-    chosen = telling_images(comparisons)
     evidence = Evidence(
         session=reference.pipeline.session,
-        images=[gate.dataset.images[index] for index in chosen],
-        candidate=[candidate[index] for index in chosen],
-        rounding=rounding,
+        images=gate.dataset.images,
+        candidate=sides.candidate,
+        rounding=sides.rounding,
         limits=gate.limits,
+        chosen=telling_images(sides.comparisons),
+        category_of={index: category for category, index in (category_indices(gate) or {}).items()},
     )
-    found = diagnose(evidence, reference.pipeline.spec)
-    return () if found is None else tuple(diagnosis(contest, found, suspect) for suspect in found.suspects)
+    found = diagnose(evidence, reference.pipeline.spec, sides.reference)
+    return () if found is None else tuple(diagnoses(contest, evidence, Hypothesis(reference.pipeline.spec), found))
 
 
 def can_simulate(spec: PipelineSpec) -> bool:
@@ -55,10 +67,32 @@ def telling_images(comparisons: Sequence[ImageComparison]) -> list[int]:
     return sorted(order[:MOST_IMAGES])
 
 
-def diagnosis(contest: Contest, found: Finding, suspect: Suspect) -> Diagnosis:
+def diagnoses(contest: Contest, evidence: Evidence, healthy: Hypothesis, found: Finding) -> Iterator[Diagnosis]:
+    """Every cause as the result has it, and after it what these images cannot tell from it."""
+    for suspect in found.suspects:
+        others = [other for name, other in found.alternatives if name == suspect.fault]
+        names = tuple(dict.fromkeys(other.fault for other in others))
+        yield diagnosis(contest, found, suspect, names)
+        for other in others:
+            exchanged = with_all(healthy, tuple(other if each is suspect else each for each in found.suspects))
+            image = separating_image(evidence, exchanged, with_all(healthy, found.suspects))
+            where = None if image is None else display(evidence.images[image].file_name)
+            yield diagnosis(contest, found, other, (suspect.fault,), separating=separation(suspect, where))
+
+
+def separation(suspect: Suspect, image: str | None) -> str:
+    """What would tell an alternative from a cause: an image of the data set, else a kind of image."""
+    if image is not None:
+        return f"the image {image} would tell it from {suspect.fault}"
+    hidden = fault(suspect.fault).hidden_on
+    return f"to tell it from {suspect.fault}, add images other than {hidden}" if hidden else f"no image here tells it from {suspect.fault}"
+
+
+def diagnosis(contest: Contest, found: Finding, suspect: Suspect, alternatives: tuple[str, ...], *, separating: str = "") -> Diagnosis:
     """One cause as the result has it."""
     known, parameters = fault(suspect.fault), dict(suspect.parameters)
-    values = ", ".join(f"{name} {value}" for name, value in parameters.items())
+    values = ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items())
+    message = f"{known.cause} ({values})" if values else known.cause
     return Diagnosis(
         config=contest.id,
         fault=suspect.fault,
@@ -67,6 +101,7 @@ def diagnosis(contest: Contest, found: Finding, suspect: Suspect) -> Diagnosis:
         explains=found.explains,
         status="confirmed" if found.confirmed else "partial",
         method="reproduce",
-        message=f"{known.cause} ({values})" if values else known.cause,
+        message=f"{message} ({separating})" if separating else message,
         fix=known.fix,
+        alternatives=alternatives,
     )

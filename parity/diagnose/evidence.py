@@ -1,25 +1,33 @@
-"""The images of a diagnosis: what the candidate says of each, and what the reference's network gives under any preprocessing."""
+"""The images of a diagnosis: what the candidate says of each, and what the reference's network gives under any hypothesis."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity.backends.base import Session
 from parity.comparison import ImageComparison, Rounding, compare_image
 from parity.datasets import DatasetImage
-from parity.decode import Candidates, Outputs, decode
+from parity.decode import ACTIVATIONS, Candidates, Outputs, decode
 from parity.detections import Detections
-from parity.images import read_image
+from parity.diagnose.suspects import Hypothesis
+from parity.diagnose.tampering import Tamper, reads_previous, tampered_detections, tampered_input, tampered_output
+from parity.images import Image, read_image
 from parity.limits import Limits
-from parity.preprocess import Geometry, NetworkInput, preprocess
+from parity.preprocess import Geometry, preprocess
 from parity.restore import restore
-from parity.spec import PipelineSpec, Preprocess
+from parity.spec import Activation, ExifPolicy, Preprocess, Suppress
 from parity.suppress import suppress
 
 MOST_ANCHORS = 3000  # of an image, the best; a second sigmoid lets every anchor pass, and NMS fills its 300 places from about 2000
+SCORE_MARGIN = 1e-3  # below the candidate's lowest score, that anchors are kept for
+MOST_BYTES = 256 * 2**20  # of raw heads that are kept whole, which have about 3 MB each at 640 with 80 classes
+
+Key = tuple[Preprocess, tuple[Tamper, ...], Activation, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,75 +40,140 @@ class Seen:
 
 @dataclass(slots=True, eq=False)
 class Evidence:
-    """Images with the candidate's detections, and a network whose answers are kept for every preprocessing that was asked for."""
+    """Images with the candidate's detections, and a network whose answers are kept for every hypothesis that was asked for.
+
+    ``chosen`` are the indices of the images to judge by, all unless given; the others serve faults between images. ``category_of``
+    has the category ids of class indices in the candidate's file where they differ.
+    """
 
     session: Session
     images: Sequence[DatasetImage]
     candidate: Sequence[Detections]
     rounding: Rounding
     limits: Limits
-    seen: dict[tuple[Preprocess, int], Seen] = field(default_factory=dict)
+    chosen: Sequence[int] = ()
+    category_of: Mapping[int, int] = field(default_factory=dict)
+    seen: dict[Key, Seen] = field(default_factory=dict)
+    outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    pictures: dict[tuple[int, ExifPolicy], Image] = field(default_factory=dict)
     runs: int = 0
 
-    def look(self, spec: PipelineSpec, index: int) -> Seen:
-        """The network's answer to an image under a preprocessing, run once."""
-        key = (spec.preprocess, index)
+    def __post_init__(self) -> None:
+        """Judge by all images unless told otherwise."""
+        self.chosen = self.chosen or range(len(self.images))
+
+    @property
+    def lowest_score(self) -> float:
+        """The lowest score that the candidate shows."""
+        return min((float(found.scores[-1]) for found in self.candidate if len(found)), default=0.0)
+
+    @property
+    def highest_score(self) -> float:
+        """The highest score that the candidate shows."""
+        return max((float(found.scores[0]) for found in self.candidate if len(found)), default=0.0)
+
+    @property
+    def scaled_limits(self) -> Limits:
+        """The limits; scores that are no shares are held against one of their size."""
+        score = self.limits.score
+        return replace(self.limits, score=replace(score, value=score.value * max(self.highest_score, 1.0)))
+
+    def on(self, chosen: Sequence[int], *, candidate: Sequence[Detections] | None = None) -> Evidence:
+        """The same evidence on other images, or with other detections; what the network gave is shared."""
+        return replace(self, chosen=chosen, candidate=self.candidate if candidate is None else candidate)
+
+    def tensor(self, hypothesis: Hypothesis, index: int) -> tuple[NDArray[np.float32], Geometry]:
+        """The network input of an image, and its geometry."""
+        spec = hypothesis.spec.preprocess
+        key = index, spec.exif
+        if key not in self.pictures:
+            self.pictures[key] = read_image(self.images[index].path, exif=spec.exif)
+        fitted = preprocess(self.pictures[key], spec)
+        return tampered_input(fitted.tensor, hypothesis.tampering), fitted.geometry
+
+    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The raw head for a tensor; hypotheses that make the same tensor share one run."""
+        key = digest(tensor)
+        if key not in self.outputs:
+            self.runs += 1
+            (self.outputs[key],) = self.session.run(tensor)
+            if self.outputs[key].nbytes * len(self.outputs) > MOST_BYTES:
+                del self.outputs[next(iter(self.outputs))]
+        return self.outputs[key]
+
+    def look(self, hypothesis: Hypothesis, index: int) -> Seen:
+        """The raw head of an image as the hypothesis reads it: the anchors that could be shown."""
+        key = hypothesis.spec.preprocess, hypothesis.tampering, hypothesis.spec.head.activation, index
         if key not in self.seen:
-            image = read_image(self.images[index].path, exif=spec.preprocess.exif)
-            fitted = preprocess(image, spec.preprocess)
-            self.seen[key] = self.run(fitted)
+            tensor, geometry = self.tensor(hypothesis, index)
+            if reads_previous(hypothesis.tampering) and index:
+                tensor, _ = self.tensor(hypothesis, index - 1)
+            output = tampered_output(self.run(tensor), geometry.network_size, hypothesis.tampering)
+            self.seen[key] = Seen((self.showing(output, hypothesis.spec.head.activation),), geometry)
         return self.seen[key]
 
-    def run(self, fitted: NetworkInput) -> Seen:
-        """Run the network and keep the anchors that any candidate could show."""
-        self.runs += 1
-        (output,) = self.session.run(fitted.tensor)
-        best = np.sort(np.argsort(-output[0, 4:].max(axis=0), kind="stable")[:MOST_ANCHORS])  # in their order, which decides ties
-        return Seen((np.ascontiguousarray(output[:, :, best]),), fitted.geometry)
+    def showing(self, output: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
+        """The anchors of a raw head that could be detections, in their order, which decides ties."""
+        scores = ACTIVATIONS[activation](output[0, 4:].max(axis=0))
+        best = np.argsort(-scores, kind="stable")[:MOST_ANCHORS]
+        best = np.sort(best[scores[best] > self.lowest_score - SCORE_MARGIN])
+        return np.ascontiguousarray(output[:, :, best])
 
-    def candidates(self, spec: PipelineSpec, index: int) -> Candidates:
+    def candidates(self, hypothesis: Hypothesis, index: int) -> Candidates:
         """The boxes of an image before suppression."""
-        seen = self.look(spec, index)
+        seen, spec = self.look(hypothesis, index), hypothesis.spec
         return decode(seen.outputs, spec.head, classes=len(spec.names), network_size=seen.geometry.network_size)
 
-    def simulate(self, spec: PipelineSpec, index: int) -> Detections:
+    def simulate(self, hypothesis: Hypothesis, index: int) -> Detections:
         """What the reference's network would detect on an image in this pipeline."""
-        return restore(suppress(self.candidates(spec, index), spec.suppress), self.look(spec, index).geometry, spec.restore)
+        kept = suppress(self.candidates(hypothesis, index), hypothesis.spec.suppress)
+        return self.finished(kept, hypothesis, index)
 
-    def compare(self, spec: PipelineSpec, index: int) -> ImageComparison:
+    def finished(self, kept: Detections, hypothesis: Hypothesis, index: int) -> Detections:
+        """Detections in network pixels as the pipeline writes them."""
+        restored = restore(kept, self.look(hypothesis, index).geometry, hypothesis.spec.restore)
+        return tampered_detections(restored, hypothesis.tampering)
+
+    def compare(self, hypothesis: Hypothesis, index: int) -> ImageComparison:
         """A simulation against the candidate on one image."""
-        simulated = self.simulate(spec, index)
-        gain = self.look(spec, index).geometry.gain
+        return self.held_against(self.simulate(hypothesis, index), hypothesis, index)
+
+    def held_against(self, simulated: Detections, hypothesis: Hypothesis, index: int) -> ImageComparison:
+        """Detections against the candidate's on one image."""
+        gain, thresholds = self.look(hypothesis, index).geometry.gain, hypothesis.spec.suppress
         return compare_image(
-            simulated, self.candidate[index], self.limits, thresholds=spec.suppress, gain=gain, rounding=self.rounding, absent=False
+            simulated, self.candidate[index], self.scaled_limits, thresholds=thresholds, gain=gain, rounding=self.rounding, absent=False
         )
 
-    def distance(self, spec: PipelineSpec, indices: Sequence[int]) -> float:
+    def distance(self, hypothesis: Hypothesis, indices: Sequence[int]) -> float:
         """The share of detections of either side that have no equal on the other, from 0 to 1."""
-        equal = total = 0
-        for comparison in (self.compare(spec, index) for index in indices):
-            matches = comparison.matches
-            apart = np.union1d(comparison.shifted, comparison.rescored)
-            excused = comparison.edges
-            equal += 2 * (len(matches.pairs) - len(apart)) + excused
-            total += len(matches.reference) + len(matches.candidate)
-        return 1 - equal / total if total else 0.0
+        return unequal_share([self.compare(hypothesis, index) for index in indices])
 
-    def covered(self, spec: PipelineSpec, indices: Sequence[int]) -> float:
-        """The share of the candidate's detections that are among the simulated ones, box, score and class."""
-        inside = total = 0
-        for index in indices:
-            simulated, found = self.simulate(spec, index), self.candidate[index]
-            box = self.limits.box.value / self.look(spec, index).geometry.gain + self.rounding.box_px
-            score = self.limits.score.value + self.rounding.score / 2
-            near = np.abs(simulated.scores[None] - found.scores[:, None]) <= score
-            near &= simulated.classes[None] == found.classes[:, None]
-            rows, columns = np.nonzero(near)
-            close = np.abs(simulated.boxes[columns] - found.boxes[rows]).max(axis=1, initial=0.0) <= box
-            inside += len(np.unique(rows[close]))
-            total += len(found)
-        return inside / total if total else 0.0
-
-    def agrees(self, spec: PipelineSpec, indices: Sequence[int]) -> bool:
+    def agrees(self, hypothesis: Hypothesis, indices: Sequence[int]) -> bool:
         """Whether a simulation is the candidate on every one of the images, within the limits."""
-        return all(self.compare(spec, index).agrees for index in indices)
+        return all(self.compare(hypothesis, index).agrees for index in indices)
+
+    def suppressed(self, hypothesis: Hypothesis, trials: Sequence[Suppress], indices: Sequence[int]) -> list[float]:
+        """The distance under every one of other settings of NMS; the raw head is decoded once."""
+        comparisons: list[list[ImageComparison]] = [[] for _ in trials]
+        for index in indices:
+            raw = self.candidates(hypothesis, index)
+            for trial, found in zip(trials, comparisons, strict=True):
+                tried = replace(hypothesis, spec=replace(hypothesis.spec, suppress=trial))
+                found.append(self.held_against(self.finished(suppress(raw, trial), tried, index), tried, index))
+        return [unequal_share(found) for found in comparisons]
+
+
+def unequal_share(comparisons: Sequence[ImageComparison]) -> float:
+    """The share of detections of either side that have no equal on the other, from 0 to 1; edges count as equal."""
+    equal = total = 0
+    for comparison in comparisons:
+        apart = np.union1d(comparison.shifted, comparison.rescored)
+        equal += 2 * (len(comparison.matches.pairs) - len(apart)) + comparison.edges
+        total += len(comparison.matches.reference) + len(comparison.matches.candidate)
+    return 1 - equal / total if total else 0.0
+
+
+def digest(tensor: NDArray[np.float32]) -> str:
+    """What a tensor is known by."""
+    return hashlib.blake2b(np.ascontiguousarray(tensor).data, digest_size=16).hexdigest() + str(tensor.shape)

@@ -1,41 +1,45 @@
 """The search for the faults that turn the reference's pipeline into the candidate's.
 
-Scores and classes first, by their fingerprint; then preprocessing, by climbing; then coordinates and NMS, which need no network; at last
-every fault that the result does not need is dropped.
+Faults between images first, then scores and classes by their fingerprint, then coordinates and NMS, which need no network; at last every
+fault that the result does not need is dropped, and the ones that these images cannot tell from it are looked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 
-import numpy as np
+from parity.detections import Detections
+from parity.diagnose.alternatives import alternatives
+from parity.diagnose.climb import up_to_the_network
+from parity.diagnose.coordinates import coordinate_suspects
+from parity.diagnose.evidence import Evidence
+from parity.diagnose.fingerprint import score_distance
+from parity.diagnose.nms import nms_suspects, opened
+from parity.diagnose.order import STRONG, Order, batch_order, image_order
+from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, at_cut, preprocessing, score_readings, with_all
+from parity.diagnose.tampering import Cut
+from parity.faults import fault
+from parity.spec import PipelineSpec
 
-from parity.diagnose.evidence import MOST_ANCHORS, Evidence
-from parity.diagnose.fingerprint import FOUND, fingerprint, score_distance, tolerance
-from parity.diagnose.suspects import Suspect, activations, class_offsets, coordinates, one, pad_value, preprocessing, with_all
-from parity.spec import LARGEST_PIXEL, PipelineSpec, Suppressor
-
-SCREENED = 4  # images that a preprocessing is first tried on
-DEEPEST = 4  # faults of preprocessing at once
-BEAM = 2
-LEAST_GAIN = 0.01  # of the detections, that a further fault has to explain
-LEAST_STEP = 0.05  # of the distance, that a further fault of preprocessing has to take away
-IOUS = tuple(np.round(np.arange(0.2, 0.96, 0.05), 2).tolist())
-JUST_BELOW = 1e-6
 PARTIAL = 0.9
-LOW_OF_TWO, HIGH_OF_TWO = 0.5 - 1e-4, 0.7311  # where a second sigmoid leaves every score
+CLEAR = 0.1  # of the distance between scores, that a fault between images leaves at most to be looked at first
+LATE = at_cut("buffer_reuse_or_early_free", Cut.IMAGES, "previous")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The faults that explain a candidate: ``explains`` of the distance is gone on the images they were not fitted on."""
+    """The faults that explain a candidate: ``explains`` of the distance is gone on the images they were not fitted on.
 
-    suspects: tuple[Suspect, ...]
+    ``alternatives`` has, by fault, what the images cannot tell from it.
+    """
+
+    suspects: Suspects
     before: float
     after: float
     confirmed: bool
+    alternatives: tuple[tuple[str, Suspect], ...] = ()
 
     @property
     def explains(self) -> float:
@@ -43,196 +47,104 @@ class Finding:
         return max(0.0, 1 - self.after / self.before) if self.before else 0.0
 
 
-def diagnose(evidence: Evidence, spec: PipelineSpec) -> Finding | None:
-    """What turns the reference's pipeline into the candidate; ``None`` for a healthy pair and for what cannot be named."""
-    everything = range(len(evidence.images))
-    differing = [index for index in everything if not evidence.compare(spec, index).agrees]
-    if not differing or not any(map(len, evidence.candidate)):
-        return None
-    fitted = sorted({*differing[::2], *everything[::2]} - set(differing[1::2]))
-    judged = differing[1::2] or differing
-    suspects = needed(evidence, spec, search(evidence, spec, fitted), fitted)
-    if not suspects:
-        return None
-    found = with_all(spec, suspects)
-    confirmed = evidence.agrees(found, everything)
-    finding = Finding(suspects, evidence.distance(spec, judged), evidence.distance(found, judged), confirmed)
-    return finding if confirmed or finding.explains >= PARTIAL else None
+def diagnose(evidence: Evidence, spec: PipelineSpec, reference: Sequence[Detections] | None = None) -> Finding | None:
+    """What turns the reference's pipeline into the candidate; ``None`` for a healthy pair and for what cannot be named.
 
-
-def search(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> tuple[Suspect, ...]:
-    """Faults of every stage, those of a later one found with the earlier ones in place."""
-    open_spec = replace(spec, suppress=replace(spec.suppress, confidence=as_threshold(lowest_score(evidence) - JUST_BELOW)))
-    network = up_to_the_network(evidence, open_spec, indices)
-    seen = with_all(open_spec, network)
-    after = coordinate_suspects(evidence, seen, indices)
-    nms = nms_suspects(evidence, with_all(seen, after), spec, indices)
-    return (*network, *after, *nms)
-
-
-def as_threshold(score: float) -> float:
-    """The nearest confidence to a score, which may be a logit or worse."""
-    return min(max(score, 0.0), 1.0)
-
-
-def lowest_score(evidence: Evidence) -> float:
-    """The lowest score that the candidate shows."""
-    return min(float(found.scores[-1]) for found in evidence.candidate if len(found))
-
-
-def up_to_the_network(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> tuple[Suspect, ...]:
-    """Faults of preprocessing, activation and labels that give the candidate its scores and classes.
-
-    Labels that are shifted are tried by themselves first and with preprocessing last: exchanged colours look like them.
+    ``reference`` are the reference's own detections of all images, where they are known.
     """
-    activation = tuple(suspect for suspect in activations() if in_range(evidence, suspect))
-    starts = [activation, *((*activation, offset) for offset in class_offsets(spec))]
-    best, best_share = activation, fingerprint(evidence, with_all(spec, activation), indices)
-    for chosen in starts:
-        share = fingerprint(evidence, with_all(spec, chosen), indices)
-        if share >= FOUND:
-            return chosen
-    for start in starts:
-        chosen = (*climb(evidence, with_all(spec, start), indices), *start)
-        share = fingerprint(evidence, with_all(spec, chosen), indices)
-        if share > best_share + LEAST_GAIN:
-            best, best_share = chosen, share
-        if share >= FOUND:
+    healthy = Hypothesis(spec)
+    if all(evidence.compare(healthy, index).agrees for index in evidence.chosen):
+        return None
+    if not any(map(len, evidence.candidate)):
+        return nothing_found(evidence, healthy)
+    known = reference or [evidence.simulate(healthy, index) for index in range(len(evidence.images))]
+    best: Finding | None = None
+    for attempt in attempts(evidence, healthy, known):
+        found = attempt()
+        best = max((each for each in (best, found) if each is not None), key=lambda each: (each.confirmed, each.explains), default=None)
+        if best is not None and best.confirmed:
             break
     return best
 
 
-def in_range(evidence: Evidence, activation: Suspect) -> bool:
-    """Whether the candidate's scores lie where an activation too much or too little leaves them."""
-    low, high = lowest_score(evidence), max(float(found.scores[0]) for found in evidence.candidate if len(found))
-    return low >= LOW_OF_TWO and high <= HIGH_OF_TWO if activation.fault == "double_sigmoid" else low < 0 or high > 1
+def attempts(evidence: Evidence, healthy: Hypothesis, known: Sequence[Detections]) -> Iterator[Callable[[], Finding | None]]:
+    """Ways to look at the candidate, the likely one first: its images in their order, or with a fault between them."""
+    if (batch := batch_order(known, evidence.candidate)) is not None:
+        yield partial(ordered, evidence, healthy, batch)
+        return
+    between: list[tuple[float, Callable[[], Finding | None]]] = []
+    if (shuffled := image_order(known, evidence.candidate)) is not None:
+        between.append((shuffled.left, partial(ordered, evidence, healthy, shuffled)))
+    if (left := left_by(evidence, healthy, LATE.applied(healthy))) < STRONG:
+        between.append((left, partial(searched, evidence, healthy, (LATE,))))
+    between.sort(key=lambda each: each[0])
+    yield from (attempt for left, attempt in between if left < CLEAR)
+    yield partial(searched, evidence, healthy, ())
+    yield from (attempt for left, attempt in between if left >= CLEAR)
 
 
-def climb(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> tuple[Suspect, ...]:
-    """Faults of preprocessing, one more at a time, on the images that need an explanation most."""
-    screened = worst_images(evidence, spec, indices)
-    beam: list[tuple[float, tuple[Suspect, ...]]] = [(score_distance(evidence, spec, screened), ())]
-    best = beam[0]
-    for _ in range(DEEPEST):
-        longer = {chosen: score_distance(evidence, with_all(spec, chosen), screened) for chosen in extensions(beam, spec)}
-        nearest = sorted(longer, key=lambda chosen: longer[chosen])[:BEAM]
-        beam = [rated(evidence, spec, refined(evidence, spec, chosen, screened), screened) for chosen in nearest]
-        if not beam or beam[0][0] > best[0] * (1 - LEAST_STEP):
-            break
-        best = beam[0]
-        if fingerprint(evidence, with_all(spec, best[1]), indices) >= FOUND:
-            break
-    return best[1]
+def left_by(evidence: Evidence, healthy: Hypothesis, suspected: Hypothesis) -> float:
+    """The share of the distance between scores that a suspicion leaves."""
+    before, after = (score_distance(evidence, opened(evidence, each), evidence.chosen) for each in (healthy, suspected))
+    return after / before if before else 1.0
 
 
-def rated(evidence: Evidence, spec: PipelineSpec, chosen: tuple[Suspect, ...], indices: Sequence[int]) -> tuple[float, tuple[Suspect, ...]]:
-    """A set of faults with its distance."""
-    return score_distance(evidence, with_all(spec, chosen), indices), chosen
+def nothing_found(evidence: Evidence, healthy: Hypothesis) -> Finding | None:
+    """The single faults that leave nothing to detect, which a candidate without detections cannot tell apart."""
+    every = (*preprocessing(healthy.spec.preprocess), *score_readings())
+    blind = [suspect for suspect in every if evidence.agrees(suspect.applied(healthy), evidence.chosen)]
+    if not blind:
+        return None
+    first, *others = sorted(blind, key=lambda suspect: -fault(suspect.fault).frequency)
+    unlike = tuple((first.fault, other) for other in others if other.fault != first.fault)
+    return Finding((first,), before=1.0, after=0.0, confirmed=True, alternatives=unlike)
 
 
-def worst_images(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> list[int]:
-    """The images whose scores the pipeline explains least."""
-    shown = [index for index in indices if len(evidence.candidate[index])] or list(indices)
-    return sorted(shown, key=lambda index: fingerprint(evidence, spec, [index]))[:SCREENED]
+def ordered(evidence: Evidence, healthy: Hypothesis, order: Order) -> Finding | None:
+    """The faults beside one between images: every image's results are brought home, and images without their own are left out."""
+    home: list[Detections] = list(evidence.candidate)
+    for index, source in enumerate(order.source):
+        home[source] = evidence.candidate[index]
+    telling = [index for index in evidence.chosen if index in order.telling] or list(order.telling)
+    put_right = evidence.on(telling, candidate=home)
+    if all(put_right.compare(healthy, index).agrees for index in telling):
+        return Finding((order.suspect,), before=evidence.distance(healthy, evidence.chosen), after=0.0, confirmed=True)
+    found = searched(put_right, healthy, ())
+    return None if found is None else replace(found, suspects=(order.suspect, *found.suspects))
 
 
-def extensions(beam: Sequence[tuple[float, tuple[Suspect, ...]]], spec: PipelineSpec) -> Iterator[tuple[Suspect, ...]]:
-    """Every chosen set with one fault more; a field is changed once."""
-    for _, chosen in beam:
-        taken = {name for suspect in chosen for name, _ in suspect.values}
-        for suspect in preprocessing(spec):
-            if not taken & {name for name, _ in suspect.values}:
-                yield (*chosen, suspect)
+def searched(evidence: Evidence, healthy: Hypothesis, given: Suspects) -> Finding | None:
+    """The faults of every stage beside those that are given, fitted on half of the images and judged on the other."""
+    start = with_all(healthy, given)
+    differing = [index for index in evidence.chosen if not evidence.compare(healthy, index).agrees]
+    fitted = sorted({*differing[::2], *evidence.chosen[::2]} - set(differing[1::2]))
+    judged = differing[1::2] or differing
+    stages = search(evidence, start, fitted)
+    suspects = needed(evidence, healthy, (*given, *stages), fitted)
+    if not suspects:
+        return None
+    found = with_all(healthy, suspects)
+    confirmed = evidence.agrees(found, evidence.chosen)
+    finding = Finding(suspects, evidence.distance(healthy, judged), evidence.distance(found, judged), confirmed)
+    if not confirmed and finding.explains < PARTIAL:
+        return None
+    return replace(finding, alternatives=tuple(alternatives(evidence, healthy, suspects)) if confirmed else ())
 
 
-def refined(evidence: Evidence, spec: PipelineSpec, chosen: tuple[Suspect, ...], screened: Sequence[int]) -> tuple[Suspect, ...]:
-    """The pad value between the ones that were tried, by halving the bracket."""
-    place = next((i for i, suspect in enumerate(chosen) if suspect.fault == "pad_value"), None)
-    if place is None:
-        return chosen
-
-    def at(value: int) -> tuple[Suspect, ...]:
-        return (*chosen[:place], pad_value(value), *chosen[place + 1 :])
-
-    @cache
-    def rate(value: int) -> float:
-        return score_distance(evidence, with_all(spec, at(value)), screened)
-
-    centre, step = int(dict(chosen[place].parameters)["pad_value"]), 8
-    while step:
-        centre = min((value for value in (centre, centre - step, centre + step) if 0 <= value <= LARGEST_PIXEL), key=rate)
-        step //= 2
-    return at(centre)
+def search(evidence: Evidence, start: Hypothesis, indices: Sequence[int]) -> Suspects:
+    """Faults of every stage, those of a later one found with the earlier ones in place."""
+    loose = opened(evidence, start)
+    network = up_to_the_network(evidence, loose, indices)
+    seen = with_all(loose, network)
+    after = coordinate_suspects(evidence, seen, indices)
+    return (*network, *after, *nms_suspects(evidence, with_all(seen, after), start.spec.suppress, indices))
 
 
-def coordinate_suspects(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> tuple[Suspect, ...]:
-    """The faults after the network, one more at a time, under which most boxes fall where the candidate has them."""
-    loose = replace(spec, suppress=replace(spec.suppress, method=Suppressor.IN_GRAPH, iou=None, max_detections=MOST_ANCHORS))
-    found: tuple[Suspect, ...] = ()
-    best = evidence.covered(loose, indices)
-    while True:
-        rated = [(evidence.covered(with_all(loose, (*found, suspect)), indices), suspect) for suspect in coordinates(spec)]
-        share, suspect = max(rated, key=lambda each: each[0])
-        if share < best + LEAST_GAIN:
-            return found
-        best, found = share, (*found, suspect)
-
-
-def nms_suspects(evidence: Evidence, spec: PipelineSpec, healthy: PipelineSpec, indices: Sequence[int]) -> tuple[Suspect, ...]:
-    """The settings of suppression under which the candidate keeps what it keeps, as changes of the reference's own."""
-    own, part = healthy.suppress, "suppress"
-    if own.iou is None:
-        return ()
-    grid = [replace(spec.suppress, iou=iou, class_agnostic=agnostic) for agnostic in (own.class_agnostic, True) for iou in (own.iou, *IOUS)]
-    chosen = min(grid, key=lambda trial: evidence.distance(replace(spec, suppress=trial), indices))
-    chosen = replace(chosen, iou=solved_iou(evidence, replace(spec, suppress=chosen), own.iou, indices))
-    confidence = solved_confidence(evidence, replace(spec, suppress=replace(chosen, confidence=own.confidence)), indices)
-    counts = [len(found) for found in evidence.candidate]
-    found = [
-        one("nms_iou_threshold", part, "iou", chosen.iou, iou=chosen.iou or 0.0),
-        one("class_agnostic_vs_per_class", part, "class_agnostic", chosen.class_agnostic),
-        one("conf_threshold", part, "confidence", confidence, confidence=confidence),
-        one("topk_max_det_caps", part, "max_detections", max(counts), max_detections=max(counts)),
-    ]
-    capped = counts.count(max(counts)) > 1 and max(counts) < own.max_detections
-    return tuple(each for each in found if each.applied(healthy) != healthy and (capped or each.fault != "topk_max_det_caps"))
-
-
-def solved_iou(evidence: Evidence, spec: PipelineSpec, own: float, indices: Sequence[int]) -> float:
-    """The roundest of the thresholds around the spec's that serve best; the reference's own where it does as well."""
-    around = np.round(np.arange((spec.suppress.iou or own) - 0.05, (spec.suppress.iou or own) + 0.051, 0.01), 2)
-    trials = {iou: replace(spec, suppress=replace(spec.suppress, iou=iou)) for iou in (own, *around.tolist()) if 0 < iou <= 1}
-    rated = {iou: evidence.distance(trial, indices) for iou, trial in trials.items()}
-    best = [iou for iou, distance in rated.items() if distance <= min(rated.values())]
-    return own if own in best else roundest(min(best), max(best))
-
-
-def solved_confidence(evidence: Evidence, spec: PipelineSpec, indices: Sequence[int]) -> float:
-    """The roundest number between the lowest score that is shown and the highest that is not; the spec's own where that lies there."""
-    lowest = lowest_score(evidence)
-    simulated = np.concatenate([evidence.simulate(spec, index).scores for index in indices])
-    hidden = simulated[simulated < lowest - tolerance(evidence)]
-    own = spec.suppress.confidence
-    if not len(hidden) and own <= lowest:
-        return own
-    return as_threshold(roundest(float(hidden.max()) if len(hidden) else 0.0, lowest))
-
-
-def roundest(low: float, high: float) -> float:
-    """The number of fewest decimals within an interval."""
-    for decimals in range(1, 7):
-        step = 10.0**-decimals
-        value = round(np.ceil(round(low / step, 6)) * step, decimals)
-        if low <= value <= high:
-            return float(value)
-    return (low + high) / 2
-
-
-def needed(evidence: Evidence, spec: PipelineSpec, suspects: tuple[Suspect, ...], indices: Sequence[int]) -> tuple[Suspect, ...]:
+def needed(evidence: Evidence, healthy: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
     """The faults without those that the result does not need."""
-    kept, distance = suspects, evidence.distance(with_all(spec, suspects), indices)
+    kept, distance = suspects, evidence.distance(with_all(healthy, suspects), indices)
     for suspect in reversed(suspects):
         fewer = tuple(each for each in kept if each is not suspect)
-        if evidence.distance(with_all(spec, fewer), indices) <= distance:
+        if evidence.distance(with_all(healthy, fewer), indices) <= distance:
             kept = fewer
     return kept

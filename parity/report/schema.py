@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from parity.verdict import RESULT_SCHEMA, Result
 from parity.wire import adapter
@@ -15,8 +16,13 @@ def result_schema() -> str:
     """The schema as JSON text, as it is shipped."""
     made = adapter(Result).json_schema(mode="serialization")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Parity result, schema {RESULT_SCHEMA}"}
-    everything = {"required": sorted(made["properties"])}  # also what the class has a default for
-    return json.dumps({**made, **head, **everything}, indent=1, sort_keys=True) + "\n"
+    parts = {name: complete(part) for name, part in made["$defs"].items()}
+    return json.dumps({**complete(made), **head, "$defs": parts}, indent=1, sort_keys=True) + "\n"
+
+
+def complete(part: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a class with all its keys required, also those that the class has a default for: they are always written."""
+    return {**part, "required": list(part["properties"])} if "properties" in part else part
 
 
 if __name__ == "__main__":

@@ -142,12 +142,12 @@ def check_text(check: Check) -> Text:
 
 
 def diagnosis_blocks(causes: Sequence[Diagnosis]) -> Iterator[RenderableType]:
-    """The named causes, each with what to do about it."""
+    """The named causes, each with what speaks for it and what to do about it."""
     for cause in causes:
         yield Text()
-        title = f"{cause.fault} ({cause.stage}, {cause.status}, explains {cause.explains:.0%})"
-        yield Text.assemble(("CAUSE", "bold magenta"), "  ", safe(title, "bold"), "  ", safe(cause.config))
-        yield indented(Text("\n").join([safe(cause.message), safe(f"next: {cause.fix}", "italic")]))
+        yield Text.assemble(("CAUSE", "bold magenta"), "  ", safe(cause.title, "bold"), "  ", safe(cause.config))
+        lines = [safe(cause.message), safe(f"evidence: {cause.evidence}"), safe(f"next: {cause.fix}", "italic")]
+        yield indented(Text("\n").join(lines))
 
 
 def indented(text: Text) -> Padding:

@@ -18,7 +18,7 @@ from parity.judging import Outcome, judge_contest
 from parity.models import is_run, model_name
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
-from parity.verdict import Check, Result, Status
+from parity.verdict import Check, Diagnosis, Result, Status, failure_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,11 @@ def configs(settings: ParitySettings, *, backends: Sequence[str]) -> list[Config
     ]
 
 
-def require(checks: Iterable[Check]) -> None:
-    """Fail the test unless every check passed; an inconclusive or unchecked one is said to be that."""
-    failing = [explain(check) for check in checks if check.status is not Status.PASS]
+def require(checks: Iterable[Check], causes: Iterable[Diagnosis] = ()) -> None:
+    """Fail the test unless every check passed, and say the named causes; an inconclusive or unchecked one is said to be that."""
+    failing = [check for check in checks if check.status is not Status.PASS]
     if failing:
-        pytest.fail("\n".join(failing), pytrace=False)
-
-
-def explain(check: Check) -> str:
-    """A check in words: what was measured, what is allowed and why, and where."""
-    head = f"{check.config}: {check.name} {check.status}: measured {check.measured}, limit {check.limit} ({check.origin})"
-    return f"{head}\n    {check.detail}" if check.detail else head
+        pytest.fail(failure_text(failing, causes), pytrace=False)
 
 
 def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
@@ -115,7 +109,7 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
             options = {"backends": (), "sizes": (), **options}
         if isinstance(options.get("candidates"), str):
             options["candidates"] = [options["candidates"]]
-        for name in ("data", "images", "candidate_spec", "baselines"):
+        for name in ("data", "images", "candidate_spec", "baselines", "evidence", "terms"):
             if isinstance(options.get(name), str):
                 options[name] = Path(options[name])
         listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}

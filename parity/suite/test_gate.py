@@ -24,12 +24,14 @@ WARM_UP, ROUNDS = 3, 10
 
 def test_candidate_detects_what_the_reference_detects(parity_config: Config, parity_gates: Gates) -> None:
     """All detections matched within the limits, no ghosts, all images evaluated, nothing NaN."""
-    require(check for check in parity_gates.outcome(parity_config).checks if check.name != ACCURACY)
+    outcome = parity_gates.outcome(parity_config)
+    require((check for check in outcome.checks if check.name != ACCURACY), outcome.causes)
 
 
 def test_ap_holds_against_the_reference(parity_config: Config, parity_gates: Gates) -> None:
     """AP of the candidate differs from the reference's by no more than the limit, either way."""
-    require(check for check in parity_gates.outcome(parity_config).checks if check.name == ACCURACY)
+    outcome = parity_gates.outcome(parity_config)
+    require((check for check in outcome.checks if check.name == ACCURACY), outcome.causes)
 
 
 def test_ap_holds_against_the_baseline(parity_config: Config, parity_gates: Gates) -> None:
@@ -44,7 +46,7 @@ def test_ap_holds_against_the_baseline(parity_config: Config, parity_gates: Gate
             old = None
         write_baseline(outcome.baseline_file, outcome.baseline)
         pytest.fail(f"wrote {outcome.baseline_file}: {changes(old, outcome.baseline)}; review it and run again", pytrace=False)
-    require([baseline_check(gate, outcome)])
+    require([baseline_check(gate, outcome)], outcome.causes)
 
 
 def test_latency_is_recorded(parity_runtime: Config, parity_gates: Gates, benchmark: Any) -> None:

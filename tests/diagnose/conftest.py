@@ -65,13 +65,13 @@ def spec(checkpoint: Checkpoint) -> PipelineSpec:
 @pytest.fixture(scope="session")
 def named(checkpoint: Checkpoint, network: Any, images: list[DatasetImage], spec: PipelineSpec) -> Named:
     """Plant settings and diagnose what they do; the reference's answers are kept between tests."""
-    session, seen = PyTorchSession(checkpoint.network, threads=1), {}
+    session, outputs = PyTorchSession(checkpoint.network, threads=1), {}
 
     def call(*, decimals: int | None = None, **settings: Any) -> Finding | None:
         rows = [as_array(detect(image.path, network, Settings(side=SIDE, **settings))) for image in images]
         rounding = Rounding() if decimals is None else Rounding(2 * 10.0**-decimals, 10.0**-decimals)
         rows = rows if decimals is None else [each.round(decimals) for each in rows]
         candidate = [Detections.best_first(each[:, :4], each[:, 4], each[:, 5]) for each in rows]
-        return diagnose(Evidence(session, images, candidate, rounding, FLOAT32, seen=seen), spec)
+        return diagnose(Evidence(session, images, candidate, rounding, FLOAT32, outputs=outputs), spec)
 
     return call

@@ -30,7 +30,6 @@ from parity.verdict import CandidateId
 if TYPE_CHECKING:
     from independent_pipeline import Network
 
-MOST_KEPT = 1500  # network answers kept between diagnoses; one of 80 classes is a megabyte
 PARAMETER_STEP = 0.011  # a threshold is known as well as the scores around it lie
 
 
@@ -83,23 +82,34 @@ class Outcome:
     visible: bool
     hidden_on: str = ""
     named: tuple[str, ...] = ()
+    alternatives: tuple[tuple[str, str], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     values_right: bool = True
     confirmed: bool = False
     explains: float = 0.0
     seconds: float = 0.0
 
+    def means(self, name: str, planted: Sequence[str]) -> bool:
+        """Whether a name is a planted fault's, or one that these images cannot tell from it."""
+        others = {other for known, other in self.alternatives if known == name}
+        return bool({name, *others} & set(planted))
+
     @property
     def first(self) -> bool:
         """Whether the first name is a planted one's."""
-        return bool(self.named) and any(self.named[0] in names for names in self.alike)
+        return bool(self.named) and any(self.means(self.named[0], names) for names in self.alike)
 
     @property
     def fully(self) -> bool:
         """Whether every planted fault is named and nothing else is."""
-        return all(set(self.named) & set(names) for names in self.alike) and set(self.named) <= {
-            name for names in self.alike for name in names
-        }
+        missing = [names for names in self.alike if not any(self.means(name, names) for name in self.named)]
+        return not missing and all(any(self.means(name, names) for names in self.alike) for name in self.named)
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The names that were given for a planted fault because nothing here tells the two apart."""
+        planted = set().union(*self.alike)
+        return tuple(name for name in self.named if name not in planted and self.means(name, tuple(planted)))
 
 
 class Field:
@@ -144,7 +154,7 @@ class Judge:
         self.session = PyTorchSession(checkpoint.network, threads=1)
         self.images = ground.open()
         self.reference = list(self._observe())
-        self.seen: dict[Any, Any] = {}
+        self.outputs: dict[str, np.ndarray] = {}  # of the network, shared by all diagnoses
 
     def _observe(self) -> Iterator[Observation]:
         """What the reference detects on every image."""
@@ -192,12 +202,9 @@ class Judge:
         return replace(outcome, seconds=round(time.perf_counter() - started, 2), **told(found, case.planted))
 
     def _diagnose(self, candidate: Sequence[Detections], rounding: Rounding, chosen: Sequence[int]) -> Finding | None:
-        """The diagnosis of the most telling images, as the gate asks for it."""
-        images, shown = [self.images[place] for place in chosen], [candidate[place] for place in chosen]
-        if len(self.seen) > MOST_KEPT:
-            self.seen.clear()
-        seen = self.seen if len(chosen) == len(self.images) else {}  # its keys count the images that are looked at
-        return diagnose(Evidence(self.session, images, shown, rounding, self.limits, seen=seen), self.spec)
+        """The diagnosis by the most telling images, as the gate asks for it."""
+        evidence = Evidence(self.session, self.images, candidate, rounding, self.limits, chosen=chosen, outputs=self.outputs)
+        return diagnose(evidence, self.spec, [seen.deployed for seen in self.reference])
 
 
 def told(found: Finding | None, planted: Sequence[Plant]) -> dict[str, Any]:
@@ -208,6 +215,7 @@ def told(found: Finding | None, planted: Sequence[Plant]) -> dict[str, Any]:
     wanted = [(plant.fault, name, value) for plant in planted for name, value in plant.expected.items()]
     return {
         "named": tuple(suspect.fault for suspect in found.suspects),
+        "alternatives": tuple(dict.fromkeys((name, other.fault) for name, other in found.alternatives if name != other.fault)),
         "parameters": {f"{fault}.{name}": value for fault, own in values.items() for name, value in own.items()},
         "values_right": all(equal(values.get(fault, {}).get(name), value) for fault, name, value in wanted),
         "confirmed": found.confirmed,

@@ -87,7 +87,7 @@ def preprocessing(side: int) -> tuple[Plant, ...]:
         Plant("channel_order_bgr", settings={"channels": "bgr"}),
         *(setting("value_range_255", "divisor", value, divisor=value) for value in (1.0, 255.0**2)),
         Plant("mean_std_mismatch", "ImageNet", IMAGENET, expected={"constants": "ImageNet"}),
-        Plant("mean_std_mismatch", "ImageNet, blue first", IMAGENET_BLUE_FIRST),
+        Plant("mean_std_mismatch", "ImageNet, blue first", IMAGENET_BLUE_FIRST, expected={"constants": "ImageNet in BGR order"}),
         *(setting("wrong_imgsz", "side", round(side * share), side_px=round(side * share)) for share in (0.8, 1.1, 1.3)),
         Plant("exif_orientation", settings={"exif": False}),
         Plant("jpeg_decoder", settings={"reader": "pillow"}, hidden_on="images that both libraries decode alike, as libjpeg-turbo twice"),
@@ -113,8 +113,8 @@ def decoding(side: int) -> tuple[Plant, ...]:
         Plant("missing_sigmoid", settings={"sigmoids": -1}),
         Plant("v5_style_decode_on_v8", settings={"objectness": True}),
         Plant("xywh_vs_xyxy", settings={"box_format": "xyxy"}),
-        Plant("boxes_normalised", "not scaled", {"box_scale": 1 / side}, expected={"scale": 1 / side}),
-        Plant("boxes_normalised", "scaled twice", {"box_scale": float(side)}, expected={"scale": float(side)}),
+        Plant("boxes_normalised", "not scaled", {"box_scale": 1 / side}, expected={"scale": "divided once too often"}),
+        Plant("boxes_normalised", "scaled twice", {"box_scale": float(side)}, expected={"scale": "multiplied once too often"}),
         Plant("decode_not_in_graph", network=undecoded),
         Plant("head_tensor_order", network=strides_reversed),
     )
@@ -147,7 +147,10 @@ def coordinates() -> tuple[Plant, ...]:
         *(Plant("pad_rounding_1px", way, {"unletterbox": way}) for way in ("exact_pad", "other_pad")),
         Plant("clip_missing_or_extra", settings={"clip": False}),
         Plant("int_cast_boxes", settings={"integer": True}),
-        *(Plant("pixel_plus_one_convention", str(offsets), {"corner_offset": offsets}) for offsets in ((0, 1), (0.5, 0.5), (-1, -1))),
+        *(
+            Plant("pixel_plus_one_convention", str(pair), {"corner_offset": pair}, expected={"offset_px": max(pair, key=abs)})
+            for pair in ((0, 1), (0.5, 0.5), (-1, -1))
+        ),
     )
 
 
@@ -156,7 +159,7 @@ def labels(classes: int) -> tuple[Plant, ...]:
     offset = "class_map_80_91_or_offset"
     found = [setting(offset, "class_offset", by, offset=by) for by in (-1, 1)]
     if classes > FIRST_GAP:
-        found.append(Plant(offset, "91 ids", rows=partial(renamed, classes=COCO_91)))
+        found.append(Plant(offset, "91 ids", rows=partial(renamed, classes=COCO_91), expected={"offset": "COCO's 91 ids for indices"}))
     if classes >= SOME_CLASSES:
         found.append(Plant("class_names_order", "two exchanged", rows=partial(renamed, classes={0: 2, 2: 0})))
         found.append(Plant("class_names_order", "three in turn", rows=partial(renamed, classes={0: 2, 1: 0, 2: 1})))
@@ -167,9 +170,9 @@ def runs() -> tuple[Plant, ...]:
     """A run over many images."""
     batch, limit = "batch_gt1_broken", "nms_time_limit"
     return (
-        Plant(batch, "4, others empty", rows=partial(first_of_batch, size=4), alike=frozenset({limit})),
-        Plant(batch, "4, copies", rows=partial(first_of_batch, size=4, copies=True)),
-        Plant(limit, "from the 4th of 8", rows=partial(out_of_time, size=8, after=3)),
+        Plant(batch, "4, others empty", rows=partial(first_of_batch, size=4), expected={"batch": 4}, alike=frozenset({limit})),
+        Plant(batch, "4, copies", rows=partial(first_of_batch, size=4, copies=True), expected={"batch": 4}),
+        Plant(limit, "from the 4th of 8", rows=partial(out_of_time, size=8, after=3), expected={"batch": 8}),
         Plant("buffer_reuse_or_early_free", network=late),
         *(Plant("eval_image_order", f"by {by}", rows=partial(of_another_image, by=by)) for by in (1, 3)),
     )

@@ -171,7 +171,7 @@ def run(options: argparse.Namespace) -> Table:
         wanted = [plant for plant in known if not options.only or plant.fault in options.only]
         alone = singles(field, wanted)
         outcomes = list(workers.judge([*alone, alone[0].rounded(DECIMALS)]))
-        told = [case for case, outcome in zip(alone, outcomes, strict=False) if outcome.visible and outcome.shown]
+        told = [case for case, outcome in zip(alone, outcomes, strict=False) if outcome.visible]
         outcomes += workers.judge([case.rounded(DECIMALS) for case in told])
         others = singles(field, [plant for plant in known if plant not in wanted])[1:] if options.pairs else []
         found = list(pairs(field, judge, [*told, *others], options))

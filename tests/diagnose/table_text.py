@@ -27,8 +27,8 @@ REQUIRED = (
 
 
 def to_name(outcomes: Iterable[Outcome], kind: str) -> list[Outcome]:
-    """The cases of a kind that can be named: something differs, and something is left to read."""
-    return [outcome for outcome in outcomes if outcome.kind == kind and outcome.visible and outcome.shown]
+    """The cases of a kind in which something differs."""
+    return [outcome for outcome in outcomes if outcome.kind == kind and outcome.visible]
 
 
 def measured(outcomes: Sequence[Outcome]) -> Iterator[tuple[Requirement, int, int]]:
@@ -79,10 +79,12 @@ def visible(name: str, outcomes: Sequence[Outcome]) -> bool:
 def row(name: str, outcomes: Sequence[Outcome]) -> str:
     """One line of the matrix: how often the fault was named, what else was, and the seconds of a diagnosis."""
     alone, rounded, pairs = (to_name(outcomes, kind) for kind in ("single", "rounded", "pair"))
-    wrong = Counter(other for outcome in (*alone, *rounded) for other in outcome.named if other not in set().union(*outcome.alike))
+    wrong = Counter(other for outcome in (*alone, *rounded) for other in outcome.named if not outcome.means(other, outcome.alike[0]))
     others = ", ".join(f"`{other}` {times}" for other, times in wrong.most_common())
     seconds = sum(outcome.seconds for outcome in alone) / len(alone)
-    in_pairs = sum(any(name in names and set(names) & set(outcome.named) for names in outcome.alike) for outcome in pairs)
+    in_pairs = sum(
+        any(name in names and any(outcome.means(each, names) for each in outcome.named) for names in outcome.alike) for outcome in pairs
+    )
     return f"| `{name}` | {share(alone)} | {share(rounded)} | {in_pairs}/{len(pairs)} | {others} | {seconds:.1f} |"
 
 
@@ -92,14 +94,15 @@ def share(outcomes: Sequence[Outcome]) -> str:
 
 
 def notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """What counts as one fault, what cannot be seen on these images, and what leaves nothing to read."""
+    """What counts as one fault, and what cannot be seen on these images."""
     alone = [outcome for outcome in outcomes if outcome.kind == "single"]
     for outcome in alone:
         others = [f"`{name}`" for name in outcome.alike[0] if name not in outcome.faults]
         if others:
             yield f"- `{outcome.planted[0]}` may also be named {' and '.join(others)}: the detections are the same"
+        if outcome.stand_ins:
+            given = ", ".join(f"`{name}`" for name in outcome.stand_ins)
+            yield f"- `{outcome.planted[0]}` is named {given}, which these images cannot tell from it; both names are given"
     for outcome in alone:
         if not outcome.visible:
             yield f"- `{outcome.planted[0]}` changes no detection here" + (f"; hidden on {outcome.hidden_on}" if outcome.hidden_on else "")
-        elif not outcome.shown:
-            yield f"- `{outcome.planted[0]}` is detected and leaves no detection to read a cause off"

@@ -158,11 +158,16 @@ def test_too_little_named_is_said(wrong: Outcome, says: str) -> None:
     assert says in line
 
 
-@pytest.mark.parametrize("unseen", [{"visible": False}, {"shown": 0}], ids=["invisible", "nothing detected"])
-def test_what_cannot_be_read_is_listed_and_not_counted(unseen: dict[str, Any]) -> None:
-    told = [outcome("pad_value", named=("pad_value",)), outcome("hw_swapped", named=(), **unseen)]
+def test_what_cannot_be_seen_is_listed_and_not_counted() -> None:
+    told = [outcome("pad_value", named=("pad_value",)), outcome("hw_swapped", named=(), visible=False, hidden_on="square images")]
     assert failures(told) == []
-    assert "- `hw_swapped` " in markdown(told)
+    assert "- `hw_swapped` changes no detection here; hidden on square images" in markdown(told)
+
+
+def test_a_name_counts_where_the_diagnosis_says_that_nothing_tells_it_from_the_planted_one() -> None:
+    told = [outcome("pad_value", named=("hw_swapped",), alternatives=(("hw_swapped", "pad_value"),))]
+    assert failures(told) == []
+    assert "- `pad_value` is named `hw_swapped`, which these images cannot tell from it" in markdown(told)
 
 
 def test_a_miss_is_shown_in_the_matrix_and_below_it() -> None:

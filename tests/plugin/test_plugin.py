@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 SUITE = ("-c", "tox.ini", "--pyargs", "parity.suite", "-m", "parity", "-p", "no:cacheprovider")
 SMALL = ("--parity-backend", "torchscript", "--parity-imgsz", "320")  # the backend that converts fastest
 
@@ -139,6 +140,78 @@ def test_a_test_of_ones_own_gets_the_verdict_from_the_fixture(pytester: pytest.P
     result = pytester.runpytest_subprocess("-c", "tox.ini", "-p", "no:cacheprovider")
 
     result.assert_outcomes(passed=1)
+
+
+STRETCHED = """
+from dataclasses import replace
+from pathlib import Path
+
+from parity import judging
+from parity.spec import Fit
+from parity.suite import running
+
+
+def stretched(*arguments, convert=running.converted_contest):
+    contest = convert(*arguments)
+    pipeline = contest.candidate.pipeline
+    spec = replace(pipeline.spec, preprocess=replace(pipeline.spec.preprocess, fit=Fit.STRETCH))
+    return replace(contest, candidate=replace(contest.candidate, pipeline=replace(pipeline, spec=spec)))
+
+
+def counted(*arguments, search=judging.name_causes):
+    with Path("searches.txt").open("a") as file:
+        file.write("once more\\n")
+    return search(*arguments)
+
+
+running.converted_contest, judging.name_causes = stretched, counted
+"""
+
+
+@pytest.mark.slow
+def test_a_red_gate_shows_its_cause_and_searches_for_it_once(pytester: pytest.Pytester, checkpoint: Path, small_data: Path) -> None:
+    pytester.makepyfile(stretching=STRETCHED)
+    arguments = gate_arguments(checkpoint, small_data, pytester.path / "baselines", "-p", "stretching", "-k", "reference")
+
+    result = pytester.runpytest_subprocess(*arguments)
+
+    result.assert_outcomes(failed=2, deselected=3)
+    cause = ["*: CAUSE stretch_instead_of_letterbox (preprocess, confirmed, explains 100%)", "    The image was stretched*"]
+    text = [*cause, "    evidence: reproduced in the reference's pipeline*", "    fix: Resize both axes by the same gain*"]
+    result.stdout.fnmatch_lines([*text, "*: missed fail: *", *text, "*: ap_reference fail: *"])
+    assert (pytester.path / "searches.txt").read_text().split() == ["once", "more"]
+
+
+def test_a_failed_test_of_ones_own_shows_what_its_gate_found(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from oracles.results import check, result
+        from parity.suite import running
+        from parity.verdict import Diagnosis, Status, Verdict
+
+        CAUSE = Diagnosis("m", "stretch", "preprocess", {}, 1.0, "confirmed", "reproduce", "It was stretched.", "Use a letterbox.")
+        RED = result(verdict=Verdict.FAIL, checks=(check(Status.FAIL, measured=3),), diagnosis=(CAUSE,))
+
+        @pytest.fixture(scope="session", autouse=True)
+        def answers():
+            running.run_gate = lambda request: {"red.pt": RED, "green.pt": result()}[request.reference.name]
+
+        def test_release(parity_gate):
+            assert parity_gate("red.pt").verdict == "pass"
+
+        def test_next_release(parity_gate):
+            assert parity_gate("green.pt").verdict == "fail"
+        """
+    )
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"), prepend=":")
+
+    result = pytester.runpytest_subprocess("-c", "tox.ini", "-p", "no:cacheprovider")
+
+    result.assert_outcomes(failed=2)
+    section = ["*- parity gate -*", "parity: fail", "m: CAUSE stretch (preprocess, confirmed, explains 100%)", "    fix: Use a letterbox."]
+    result.stdout.fnmatch_lines([*section, "*: missed fail: measured 3, limit 0 (every one is a difference)"])
+    assert result.stdout.str().count("- parity gate -") == 1
 
 
 def reseal(path: Path, *, ap_moved_by: float) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from parity.request import GateRequest
     from parity.verdict import Result
 
-COMMANDS = ("convert", "gate", "compare", "eval", "bench", "doctor")
+COMMANDS = ("convert", "gate", "diagnose", "compare", "eval", "bench", "doctor")
 GATE = ("gate", "--reference", "m.pt", "--data", "d.yaml", "--backend", "onnx")
 
 
@@ -129,6 +129,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(
         ((*GATE, "--imgsz", "600"), "found 600; expected multiples of 32"),
         ((*GATE, "--imgsz", "640,"), "an empty value in a list"),
         ((*GATE, "--json", "report.txt"), "expected a name that ends in .json"),
+        (("diagnose", *GATE[1:], "--no-diagnosis"), "--no-diagnosis leaves nothing of diagnose"),
         (("convert", "m.pt"), "expected --to onnx,torchscript or --print-spec"),
         (("convert", "m.pt", "--to", "onnx", "--dynamic", "--imgsz", "640,320"), "--dynamic goes with one size"),
         (("convert", "m.pt", "--print-spec", "--imgsz", "640,320"), "--print-spec goes with one size"),
@@ -159,6 +160,35 @@ def test_options_reach_the_gate(asked: list[GateRequest]) -> None:
     assert (request.sizes, request.confidence, request.iou, request.limit, request.seed) == (((480, 640),), 0.5, 0.6, 8, 7)
     assert (request.candidate_spec, request.candidate_confidence, request.baselines) == (Path("s.json"), 0.3, Path("b"))
     assert (request.trusted, request.threads, request.latency, request.labelled) == (frozenset({"sha256:00"}), 2, False, True)
+
+
+def test_diagnose_takes_what_gate_takes_always_searches_and_never_measures_latency(asked: list[GateRequest]) -> None:
+    more = ("--imgsz", "320", "--conf", "0.5", "--candidate-conf", "0.3", "--evidence", "e")
+    assert [cli.main([command, *GATE[1:], *more]) for command in ("gate", "diagnose")] == [0, 0]
+    assert asked[1] == replace(asked[0], latency=False)
+    assert (asked[1].evidence, asked[1].diagnose) == (Path("e"), True)
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.INCONCLUSIVE, 12)])
+def test_diagnose_ends_and_writes_json_as_gate_does(
+    gate_ends: Callable[[Any], None], capsys: pytest.CaptureFixture[str], verdict: Verdict, code: int
+) -> None:
+    gate_ends(replace(result(), verdict=verdict))
+    assert cli.main(["diagnose", *GATE[1:], "--json", "-"]) == code
+    assert json.loads(capsys.readouterr().out)["verdict"] == verdict
+
+
+def test_diagnose_answers_before_it_counts(asked: list[GateRequest], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["diagnose", *GATE[1:]])
+    shown = capsys.readouterr().out
+    assert shown.index("there is nothing to explain") < shown.index("matched")
+    assert len(asked) == 1
+
+
+def test_compare_takes_evidence_and_the_terms_of_one(asked: list[GateRequest], tmp_path: Path) -> None:
+    sides = ("--reference", "reference.json", "--candidate", "candidate.json", "--images", "images")
+    cli.main(["compare", *sides, "--out", str(tmp_path / "out"), "--terms", "evidence.json", "--evidence", "e"])
+    assert (asked[0].terms, asked[0].evidence) == (Path("evidence.json"), Path("e"))
 
 
 def test_comma_lists_and_repeated_options_are_the_same(asked: list[GateRequest]) -> None:

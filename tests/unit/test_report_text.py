@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 import pytest
 from oracles.results import COUNTS, check, config, result
@@ -79,11 +80,32 @@ def test_what_is_said_of_all_configurations_is_said_once() -> None:
     assert "NOT CHECKED  ap_baseline  all configurations" in text
 
 
-def test_a_named_cause_is_shown_with_its_fix() -> None:
-    words = ("the image was stretched", "use a letterbox")
-    cause = Diagnosis("m-onnx-640", "stretch", "preprocess", {}, 0.97, "confirmed", "reproduce", *words)
-    text = squeezed(report_text(replace(FAILED, diagnosis=(cause,))))
-    assert "CAUSE stretch (preprocess, confirmed, explains 97%) m-onnx-640 the image was stretched next: use a letterbox" in text
+def cause(**others: Any) -> Diagnosis:
+    """A confirmed cause; what is not given is that of a stretched image."""
+    words = {"message": "the image was stretched", "fix": "use a letterbox"}
+    parts = {"config": "m-onnx-640", "fault": "stretch", "stage": "preprocess", "parameters": {}, "explains": 1.0, **words}
+    return Diagnosis(**(parts | {"status": "confirmed", "method": "reproduce"} | others))
+
+
+def test_a_named_cause_is_shown_with_its_evidence_and_its_fix() -> None:
+    text = squeezed(report_text(replace(FAILED, diagnosis=(cause(),))))
+    evidence = "evidence: reproduced in the reference's pipeline, which leaves nothing beyond the limits"
+    head = "CAUSE stretch (preprocess, confirmed, explains 100%) m-onnx-640"
+    assert f"{head} the image was stretched {evidence} next: use a letterbox" in text
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [
+        ({"status": "partial", "explains": 0.999}, "(preprocess, partial, explains 99%)"),
+        ({"status": "partial"}, "reproduced in the reference's pipeline, which leaves the rest unexplained"),
+        ({"method": "restore"}, "restored in the candidate, which leaves nothing beyond the limits"),
+        ({"method": "inspect"}, "evidence: read in the file next:"),
+        ({"alternatives": ("crop", "pad")}, "beyond the limits; cannot be told from crop, pad on these images next:"),
+    ],
+)
+def test_the_evidence_of_a_cause_says_what_was_run_and_what_it_could_not_tell(others: dict[str, Any], says: str) -> None:
+    assert says in squeezed(report_text(replace(FAILED, diagnosis=(cause(**others),))))
 
 
 def test_notes_are_shown_once_each() -> None:

@@ -15,7 +15,7 @@ from parity.report.schema import SCHEMA_FILE, result_schema
 from parity.verdict import Delta, Diagnosis, MetricComparison, Result, Status
 from parity.wire import from_json, to_json
 
-CAUSE = Diagnosis("m-onnx-640", "stretch", "preprocess", {"fit": "stretch"}, 0.97, "confirmed", "reproduce", "message", "fix")
+CAUSE = Diagnosis("m-onnx-640", "stretch", "preprocess", {"fit": "stretch"}, 0.97, "confirmed", "reproduce", "message", "fix", ("crop",))
 DELTAS = {name: Delta(0.0, (-0.1, 0.1)) for name in METRIC_NAMES}
 COMPLETE = replace(
     result(),
@@ -42,7 +42,7 @@ KEYS = {
     "configs.0.latency_ms.candidate": {"median", "p95", "p99"},
     "configs.0.latency_ms.speedup": {"value", "ci95"},
     "checks.0": {"name", "config", "status", "measured", "limit", "origin", "detail"},
-    "diagnosis.0": {"config", "fault", "stage", "parameters", "explains", "status", "method", "message", "fix"},
+    "diagnosis.0": {"config", "fault", "stage", "parameters", "explains", "status", "method", "message", "fix", "alternatives"},
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import results
 from oracles.samples import metrics, some_environment
 
 from parity.comparison import count
@@ -109,3 +110,25 @@ def test_a_result_survives_json() -> None:
         environment=some_environment(),
     )
     assert from_json(Result, to_json(result), source="result.json") == result
+
+
+def test_a_result_explains_itself_with_its_causes_before_its_checks() -> None:
+    cause = Diagnosis(
+        "m", "stretch", "preprocess", {}, 1.0, "confirmed", "reproduce", "the image was stretched", "use a letterbox", ("crop",)
+    )
+    checks = (
+        results.check(),
+        results.check(Status.FAIL, measured=3, detail="a.jpg: cat"),
+        results.check(Status.NOT_CHECKED, name="ap_baseline"),
+    )
+    evidence = "reproduced in the reference's pipeline, which leaves nothing beyond the limits; cannot be told from crop on these images"
+    assert results.result(verdict=Verdict.FAIL, checks=checks, diagnosis=(cause,)).explain().splitlines() == [
+        "parity: fail",
+        "m: CAUSE stretch (preprocess, confirmed, explains 100%)",
+        "    the image was stretched",
+        f"    evidence: {evidence}",
+        "    fix: use a letterbox",
+        "m-onnx-640: missed fail: measured 3, limit 0 (every one is a difference)",
+        "    a.jpg: cat",
+    ]
+    assert results.result().explain() == "parity: pass"

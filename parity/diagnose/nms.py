@@ -1,0 +1,128 @@
+"""The settings of suppression under which the candidate keeps what it keeps, as changes of the reference's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from parity.diagnose.evidence import Evidence
+from parity.diagnose.fingerprint import tolerance
+from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, one
+from parity.spec import Suppress, Suppressor
+
+IOUS = tuple(np.round(np.arange(0.2, 0.96, 0.05), 2).tolist())
+JUST_BELOW = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Settings of suppression with their distance."""
+
+    distance: float
+    settings: Suppress
+
+
+def opened(evidence: Evidence, hypothesis: Hypothesis) -> Hypothesis:
+    """The pipeline with the confidence that the candidate's scores and their number allow."""
+    own = hypothesis.spec.suppress
+    counts = capped(evidence)
+    settings = replace(own, confidence=as_threshold(evidence.lowest_score - JUST_BELOW), max_detections=counts or own.max_detections)
+    return with_settings(hypothesis, settings)
+
+
+def with_settings(hypothesis: Hypothesis, settings: Suppress) -> Hypothesis:
+    """The pipeline with other settings of suppression."""
+    return replace(hypothesis, spec=replace(hypothesis.spec, suppress=settings))
+
+
+def as_threshold(score: float) -> float:
+    """The nearest confidence to a score, which may be a logit or worse."""
+    return min(max(score, 0.0), 1.0)
+
+
+def capped(evidence: Evidence) -> int | None:
+    """The number of detections at which several images stop, ``None`` where only one image has so many."""
+    counts = [len(found) for found in evidence.candidate]
+    return max(counts) if counts.count(max(counts)) > 1 else None
+
+
+def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indices: Sequence[int]) -> Suspects:
+    """The settings of suppression that differ from the reference's ``own``."""
+    if own.iou is None:
+        return ()
+    open_settings = hypothesis.spec.suppress
+    caps = dict.fromkeys((own.max_detections, open_settings.max_detections))
+    trials = [trial for cap in caps for trial in grid(open_settings, own, cap=cap)]
+    best = nearest(evidence, hypothesis, trials, indices)
+    swapped = replace(own, iou=own.confidence, confidence=own.iou)
+    if evidence.suppressed(hypothesis, [swapped], indices)[0] <= best.distance < evidence.suppressed(hypothesis, [own], indices)[0]:
+        return tuple(differences(swapped, own))
+    if best.settings.method is Suppressor.NMS:
+        best = solved_iou(evidence, hypothesis, best.settings, own.iou, indices)
+    confidence = solved_confidence(evidence, with_settings(hypothesis, replace(best.settings, confidence=own.confidence)), indices)
+    return tuple(differences(replace(best.settings, confidence=confidence), own))
+
+
+def grid(settings: Suppress, own: Suppress, *, cap: int) -> Iterator[Suppress]:
+    """Settings to try: thresholds of classes apart and together, and no suppression at all."""
+    base = replace(settings, max_detections=cap)
+    for agnostic in (own.class_agnostic, not own.class_agnostic):
+        yield from (replace(base, iou=iou, class_agnostic=agnostic) for iou in (own.iou, *IOUS))
+    yield replace(base, method=Suppressor.IN_GRAPH)
+
+
+def nearest(evidence: Evidence, hypothesis: Hypothesis, trials: Sequence[Suppress], indices: Sequence[int]) -> Trial:
+    """The settings of the least distance, of equal ones the first."""
+    distances = evidence.suppressed(hypothesis, trials, indices)
+    place = int(np.argmin(distances))
+    return Trial(distances[place], trials[place])
+
+
+def solved_iou(evidence: Evidence, hypothesis: Hypothesis, settings: Suppress, own: float, indices: Sequence[int]) -> Trial:
+    """The roundest of the thresholds around that serve best; the reference's own where it does as well."""
+    centre = settings.iou or own
+    around = np.round(np.arange(centre - 0.05, centre + 0.051, 0.01), 2).tolist()
+    ious = [own, *(iou for iou in around if 0 < iou <= 1)]
+    distances = evidence.suppressed(hypothesis, [replace(settings, iou=iou) for iou in ious], indices)
+    best = [iou for iou, distance in zip(ious, distances, strict=True) if distance <= min(distances)]
+    return Trial(min(distances), replace(settings, iou=own if own in best else roundest(min(best), max(best))))
+
+
+def solved_confidence(evidence: Evidence, hypothesis: Hypothesis, indices: Sequence[int]) -> float:
+    """The roundest number between the lowest score that is shown and the highest that is not; the spec's own where that lies there."""
+    lowest, own = evidence.lowest_score, hypothesis.spec.suppress.confidence
+    simulated = np.concatenate([evidence.simulate(hypothesis, index).scores for index in indices])
+    hidden = simulated[simulated < lowest - tolerance(evidence, simulated)]
+    if not len(hidden) and own <= lowest:
+        return own
+    return as_threshold(roundest(float(hidden.max()) if len(hidden) else 0.0, lowest))
+
+
+def differences(found: Suppress, own: Suppress) -> Iterator[Suspect]:
+    """The faults that turn one set of settings into another."""
+    part = "suppress"
+    if found.method is not own.method:
+        yield one("end2end_or_embedded_nms_mismatch", part, "method", found.method)
+    elif found.iou == own.confidence and found.confidence == own.iou != own.confidence:
+        yield Suspect("iou_conf_args_swapped", ((part, "iou", found.iou), (part, "confidence", found.confidence)))
+        found = replace(found, confidence=own.confidence)
+    elif found.iou != own.iou:
+        yield one("nms_iou_threshold", part, "iou", found.iou, iou=found.iou or 0.0)
+    if found.class_agnostic != own.class_agnostic:
+        yield one("class_agnostic_vs_per_class", part, "class_agnostic", found.class_agnostic)
+    if found.confidence != own.confidence:
+        yield one("conf_threshold", part, "confidence", found.confidence, confidence=found.confidence)
+    if found.max_detections != own.max_detections:
+        yield one("topk_max_det_caps", part, "max_detections", found.max_detections, max_detections=found.max_detections)
+
+
+def roundest(low: float, high: float) -> float:
+    """The number of fewest decimals within an interval."""
+    for decimals in range(1, 7):
+        step = 10.0**-decimals
+        value = round(np.ceil(round(low / step, 6)) * step, decimals)
+        if low <= value <= high:
+            return float(value)
+    return (low + high) / 2
