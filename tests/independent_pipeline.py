@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FILTERS = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
 
+STRIDES = (8, 16, 32)  # of the network's levels, px
+LEAST_SHARE = 1e-12  # of a score whose logit is taken
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -40,9 +43,11 @@ class Settings:
     scale_up: bool = True
     pad: int = 114
     pad_position: Literal["center", "top_left"] = "center"
+    swapped: Literal["no", "resize", "restore"] = "no"  # height and width exchanged, where the picture is resized or boxes are restored
     interpolation: Literal["linear", "area", "cubic", "nearest", "pil_bilinear"] = "linear"
     channels: Literal["rgb", "bgr"] = "rgb"
     divisor: float = 255.0
+    integer_division: bool = False
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     input_layout: Literal["transpose", "reshape"] = "transpose"  # reshape: NHWC memory read as NCHW
@@ -50,17 +55,19 @@ class Settings:
     box_format: Literal["xywh", "xyxy"] = "xywh"  # xyxy: centre and size read as corners
     box_scale: float = 1.0
     objectness: bool = False  # the first class read as objectness, as for YOLOv5
-    sigmoids: int = 0  # applied to the scores, of which a healthy graph needs none
+    sigmoids: int = 0  # applied to the scores, of which a healthy graph needs none; -1: logits, as from a head without one
     score_scale: float = 1.0
     confidence: float = 0.25
     iou: float = 0.7
+    nms: bool = True
     agnostic: bool = False
     multi_label: bool = False
     max_candidates: int = 30_000
     max_detections: int = 300
     class_offset: int = 0
-    unletterbox: Literal["inverse", "none", "stretch", "no_pad", "exact_pad", "letterbox"] = "inverse"
+    unletterbox: Literal["inverse", "none", "stretch", "no_pad", "exact_pad", "other_pad", "letterbox"] = "inverse"
     clip: bool = True
+    corner_offset: tuple[float, float] = (0.0, 0.0)  # px of the image, added to x1 and y1 and to x2 and y2
     integer: bool = False
 
 
@@ -120,14 +127,21 @@ def onnx_network(path: Path) -> Network:
 
 
 def prepare(path: Path, settings: Settings) -> tuple[np.ndarray, Placement]:
-    """Return the (1, 3, height, width) float32 input and where the image lies in it."""
+    """Return the (1, 3, height, width) float32 input and where boxes are restored as if the image lay in it."""
     image = read(path, settings)
-    placement = place(image.shape[1], image.shape[0], settings)
+    height, width = image.shape[:2]
+    placement = place(width, height, settings)
+    canvas = paint(image, exchanged(placement) if settings.swapped == "resize" else placement, settings)
+    return normalise(canvas, settings), place(height, width, settings) if settings.swapped == "restore" else placement
+
+
+def paint(image: np.ndarray, placement: Placement, settings: Settings) -> np.ndarray:
+    """Return the padded picture, (height, width, 3) uint8."""
     canvas = np.full((placement.input_height, placement.input_width, 3), settings.pad, dtype=np.uint8)
     rows = slice(placement.top, placement.top + placement.resized_height)
     columns = slice(placement.left, placement.left + placement.resized_width)
     canvas[rows, columns] = resize(image, placement.resized_width, placement.resized_height, settings.interpolation)
-    return normalise(canvas, settings), placement
+    return canvas
 
 
 def read(path: Path, settings: Settings) -> np.ndarray:
@@ -161,6 +175,19 @@ def place(width: int, height: int, settings: Settings) -> Placement:
     return Placement(width, height, resized_width, resized_height, left, top, resized_width + spare_width, resized_height + spare_height)
 
 
+def exchanged(placement: Placement) -> Placement:
+    """Return a placement with everything but the image's own width and height exchanged."""
+    return replace(
+        placement,
+        resized_width=placement.resized_height,
+        resized_height=placement.resized_width,
+        left=placement.top,
+        top=placement.left,
+        input_width=placement.input_height,
+        input_height=placement.input_width,
+    )
+
+
 def resize(image: np.ndarray, width: int, height: int, interpolation: str) -> np.ndarray:
     """Return the picture at another size."""
     if interpolation == "pil_bilinear":
@@ -172,6 +199,7 @@ def normalise(canvas: np.ndarray, settings: Settings) -> np.ndarray:
     """Turn a blue-first uint8 picture into a network input."""
     ordered = canvas[:, :, ::-1] if settings.channels == "rgb" else canvas
     pixels = ordered.astype(np.float32) / np.float32(settings.divisor)
+    pixels = np.floor(pixels) if settings.integer_division else pixels
     pixels = (pixels - np.array(settings.mean, dtype=np.float32)) / np.array(settings.std, dtype=np.float32)
     height, width, depth = pixels.shape
     planes = pixels.transpose(2, 0, 1) if settings.input_layout == "transpose" else pixels.reshape(depth, height, width)
@@ -198,6 +226,9 @@ def decode(output: np.ndarray, settings: Settings) -> list[Row]:
 def class_scores(table: np.ndarray, settings: Settings) -> np.ndarray:
     """Return the (anchors, classes) scores of a head that is anchors-first."""
     scores = table[:, 4:5] * table[:, 5:] if settings.objectness else table[:, 4:]
+    if settings.sigmoids < 0:
+        shares = np.clip(scores.astype(np.float64), LEAST_SHARE, 1 - LEAST_SHARE)
+        scores = np.log(shares / (1 - shares))
     for _ in range(settings.sigmoids):
         scores = 1 / (1 + np.exp(-scores))
     return scores * np.float32(settings.score_scale)
@@ -212,10 +243,13 @@ def corners(numbers: np.ndarray, settings: Settings) -> Box:
 
 
 def suppress(rows: Iterable[Row], settings: Settings) -> list[Row]:
-    """Return the rows that no better kept row of their class overlaps by more than the IoU threshold."""
+    """Return the rows that no better kept row of their class overlaps by more than the IoU threshold, best first."""
     kept: list[Row] = []
     rivals: defaultdict[int, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: -row.score)[: settings.max_candidates]:
+    ranked = sorted(rows, key=lambda row: -row.score)[: settings.max_candidates]
+    if not settings.nms:
+        return ranked[: settings.max_detections]
+    for row in ranked:
         if len(kept) == settings.max_detections:
             break
         group = rivals[0 if settings.agnostic else row.class_index]
@@ -249,6 +283,8 @@ def restore(box: Box, placement: Placement, settings: Settings) -> Box:
     if settings.clip:
         x1, x2 = (min(max(x, 0.0), placement.image_width) for x in (x1, x2))
         y1, y2 = (min(max(y, 0.0), placement.image_height) for y in (y1, y2))
+    before, after = settings.corner_offset
+    x1, y1, x2, y2 = x1 + before, y1 + before, x2 + after, y2 + after
     if settings.integer:
         x1, y1, x2, y2 = (math.trunc(value) for value in (x1, y1, x2, y2))
     return float(x1), float(y1), float(x2), float(y2)
@@ -265,6 +301,13 @@ def undoing(placement: Placement, settings: Settings) -> Box:
         "stretch": (placement.input_width / placement.image_width, placement.input_height / placement.image_height, 0.0, 0.0),
         "no_pad": (gain_x, gain_y, 0.0, 0.0),
         "exact_pad": (ratio, ratio, spare_x / 2, spare_y / 2),
+        "other_pad": (
+            *(gain_x, gain_y),
+            *(
+                placement.input_width - placement.resized_width - placement.left,
+                placement.input_height - placement.resized_height - placement.top,
+            ),
+        ),
         "letterbox": (ratio, ratio, round(spare_x / 2 - 0.1), round(spare_y / 2 - 0.1)),  # whatever the input was fitted like
     }[settings.unletterbox]
 
@@ -275,6 +318,17 @@ def undoing(placement: Placement, settings: Settings) -> Box:
 def half_precision(network: Network) -> Network:
     """Round the output to float16, as a half-precision head does."""
     return lambda tensor: network(tensor).astype(np.float16).astype(np.float32)
+
+
+def bfloat(network: Network) -> Network:
+    """Round the output to bfloat16, the upper half of a float32, as some CPUs do unasked."""
+
+    def rounded_to_even(tensor: np.ndarray) -> np.ndarray:
+        bits = np.ascontiguousarray(network(tensor), dtype=np.float32).view(np.uint32)
+        last_kept = (bits >> 16) & 1
+        return ((bits + 0x7FFF + last_kept) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+
+    return rounded_to_even
 
 
 def one_scale(network: Network, *, steps: int = 255) -> Network:
@@ -288,6 +342,56 @@ def one_scale(network: Network, *, steps: int = 255) -> Network:
     return quantised
 
 
+def integers(network: Network) -> Network:
+    """Hand out the uint8 numbers of boxes and scores, each of its own scale, as a quantised output that nobody turns back."""
+
+    def quantised(tensor: np.ndarray) -> np.ndarray:
+        output = network(tensor).astype(np.float64)
+        output[:, :4] *= 255 / max(tensor.shape[2:])
+        output[:, 4:] *= 255
+        return np.clip(np.round(output), 0, 255).astype(np.float32)
+
+    return quantised
+
+
+def undecoded(network: Network) -> Network:
+    """Give boxes as the head computes them: left, top, right and bottom from the anchor point, in strides."""
+
+    def distances(tensor: np.ndarray) -> np.ndarray:
+        output = network(tensor).copy()
+        points, strides = anchor_points(*tensor.shape[2:])
+        centres, halves = output[0, :2].copy(), output[0, 2:4] / 2
+        output[0, :2] = (points - centres + halves) / strides
+        output[0, 2:4] = (centres + halves - points) / strides
+        return output
+
+    return distances
+
+
+def strides_reversed(network: Network) -> Network:
+    """Concatenate the class scores of the levels coarse to fine, while the boxes stay fine to coarse."""
+
+    def answer(tensor: np.ndarray) -> np.ndarray:
+        output = network(tensor).copy()
+        _, strides = anchor_points(*tensor.shape[2:])
+        output[:, 4:] = output[:, 4:, np.argsort(-strides, kind="stable")]
+        return output
+
+    return answer
+
+
+def anchor_points(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (2, anchors) cell centres in network pixels and the (anchors,) strides of a head of three levels."""
+    cells = [
+        ((column + 0.5) * stride, (row + 0.5) * stride, stride)
+        for stride in STRIDES
+        for row in range(height // stride)
+        for column in range(width // stride)
+    ]
+    table = np.array(cells, dtype=np.float32).T
+    return table[:2], table[2]
+
+
 def late(network: Network) -> Network:
     """Answer each image with the output of the image before, as a reused buffer does; the first gets its own."""
     previous: list[np.ndarray] = []
@@ -297,6 +401,30 @@ def late(network: Network) -> Network:
         return previous.pop(0) if len(previous) > 1 else previous[0]
 
     return answer
+
+
+# Faults of a run over a list of images
+
+
+def first_of_batch(rows_by_image: Sequence[list[Row]], size: int, *, copies: bool = False) -> list[list[Row]]:
+    """Leave the first image of every batch its own detections; the others get none, or copies of the first one's."""
+    firsts = [rows_by_image[place - place % size] for place in range(len(rows_by_image))]
+    return [list(first) if copies or place % size == 0 else [] for place, first in enumerate(firsts)]
+
+
+def out_of_time(rows_by_image: Sequence[list[Row]], size: int, *, after: int) -> list[list[Row]]:
+    """Leave empty what comes from place ``after`` on in every batch, as NMS does that breaks off at a time limit."""
+    return [list(rows) if place % size < after else [] for place, rows in enumerate(rows_by_image)]
+
+
+def of_another_image(rows_by_image: Sequence[list[Row]], by: int = 1) -> list[list[Row]]:
+    """Give what was found in each image to the ``by``-th next, the last to the first."""
+    return [list(rows_by_image[place - by]) for place in range(len(rows_by_image))]
+
+
+def renamed(rows_by_image: Sequence[list[Row]], classes: Mapping[int, int]) -> list[list[Row]]:
+    """Replace the class indices that are named, as a list of names in another order does."""
+    return [[replace(row, class_index=classes.get(row.class_index, row.class_index)) for row in rows] for rows in rows_by_image]
 
 
 # Predictions files

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ import onnx
 import pytest
 import tiny_detector
 import yaml
+from gate.exports import saved, set_metadata, transposed, ultralytics_export
 from gate.running import SIDE, assert_fails, assert_passes, assert_refused, write_rows
 from independent_pipeline import Settings, onnx_network, predictions
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from PIL import Image
 
@@ -29,43 +29,10 @@ if TYPE_CHECKING:
     from gate.running import Run
 
 
-def ultralytics_export(checkpoint: Path, folder: Path, **arguments: Any) -> Path:
-    """The ONNX file that Ultralytics' own export makes of a copy of the checkpoint."""
-    require_ultralytics()
-    from ultralytics import YOLO  # noqa: PLC0415 - its environment is set just above
-
-    copy = shutil.copy(checkpoint, folder)
-    with warnings.catch_warnings(action="ignore"):  # PyTorch's, of the exporter that Ultralytics takes
-        return Path(YOLO(copy).export(format="onnx", **{"imgsz": SIDE, "verbose": False, **arguments}))
-
-
 @pytest.fixture(scope="session")
 def plain(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded checkpoint, exported by Ultralytics: no stamp, its own metadata."""
     return ultralytics_export(reference, tmp_path_factory.mktemp("plain"))
-
-
-def saved(model: onnx.ModelProto, folder: Path) -> Path:
-    """Write a model that a test has changed."""
-    onnx.save(model, folder / "changed.onnx")
-    return folder / "changed.onnx"
-
-
-def set_metadata(model: onnx.ModelProto, **values: str) -> onnx.ModelProto:
-    """The model with other metadata; what is not named stays."""
-    before = {entry.key: entry.value for entry in model.metadata_props}
-    helper.set_model_props(model, before | values)
-    return model
-
-
-def transposed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with anchors first in its output."""
-    output = model.graph.output[0]
-    sides = [axis.dim_value for axis in output.type.tensor_type.shape.dim]
-    model.graph.node.append(helper.make_node("Transpose", [output.name], ["anchors_first"], perm=[0, 2, 1]))
-    del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info("anchors_first", TensorProto.FLOAT, [sides[0], sides[2], sides[1]]))
-    return model
 
 
 def perturbed(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import sys
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,6 +197,10 @@ def test_healthy_pipeline_finds_the_square_where_it_was_painted(painted: Path) -
         pytest.param({"unletterbox": "none"}, [16, 24, 32, 40, 0.5, 0], id="network coordinates"),
         pytest.param({"unletterbox": "no_pad"}, [32, 48, 64, 64, 0.5, 0], id="the pad stays on"),
         pytest.param({"unletterbox": "stretch"}, [32, 24, 64, 40, 0.5, 0], id="each axis by its own gain"),
+        pytest.param({"swapped": "resize"}, [48, 0, 64, 64, 0.5, 0], id="the picture stands upright, the boxes do not"),
+        pytest.param({"swapped": "restore"}, [0, 48, 32, 80, 0.5, 0], id="the pad of an upright picture comes off"),
+        pytest.param({"corner_offset": (0, 1)}, [32, 16, 65, 49, 0.5, 0], id="last pixel counted in"),
+        pytest.param({"corner_offset": (-0.5, -0.5)}, [31.5, 15.5, 63.5, 47.5, 0.5, 0], id="half a pixel off"),
     ],
 )
 def test_geometry_or_colour_fault_moves_the_square_as_foretold(painted: Path, settings: dict[str, Any], expected: list[float]) -> None:
@@ -211,6 +214,7 @@ def test_geometry_or_colour_fault_moves_the_square_as_foretold(painted: Path, se
     [
         pytest.param({}, (64 * 32 * 114 + 16 * 16 * 255 / 3) / 4096 / 255, id="healthy"),
         pytest.param({"pad": 0}, 16 * 16 / 3 / 4096, id="black pad"),
+        pytest.param({"integer_division": True}, 16 * 16 / 3 / 4096, id="whole numbers only"),
         pytest.param({"divisor": 1.0}, (64 * 32 * 114 + 16 * 16 * 255 / 3) / 4096, id="no division"),
         pytest.param({"mean": (-1.0, -1.0, -1.0)}, 1 + (64 * 32 * 114 + 16 * 16 * 255 / 3) / 4096 / 255, id="mean"),
         pytest.param({"std": (0.5, 0.5, 0.5)}, 2 * (64 * 32 * 114 + 16 * 16 * 255 / 3) / 4096 / 255, id="standard deviation"),
@@ -252,6 +256,17 @@ def test_orientation_is_applied_only_when_asked(painted: Path, reader: str, exif
     found = detect(painted.with_suffix(".jpg"), painted_network, Settings(side=64, exif=exif, reader=reader))
 
     assert found[0].box == box
+
+
+def test_pad_of_the_other_border_moves_boxes_by_a_whole_network_pixel(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 33)).save(tmp_path / "odd.png")  # 31 rows of padding: 15 above, 16 below
+
+    healthy, faulty = (
+        detect(tmp_path / "odd.png", lambda _: head([32, 32, 8, 8, 0.9]), Settings(side=64, unletterbox=way))[0].box
+        for way in ("inverse", "other_pad")
+    )
+
+    assert np.subtract(faulty, healthy).tolist() == [0, -1, 0, -1]
 
 
 def test_each_interpolation_gives_other_pixels(tmp_path: Path) -> None:
@@ -311,6 +326,7 @@ def test_healthy_decoding_keeps_one_box_per_object_and_class(tmp_path: Path) -> 
         pytest.param({"agnostic": True}, [FIRST, NEIGHBOUR, BORDER], id="agnostic"),
         pytest.param({"max_detections": 2}, [FIRST, OTHER_CLASS], id="max detections"),
         pytest.param({"max_candidates": 3}, [FIRST, OTHER_CLASS], id="max candidates"),
+        pytest.param({"nms": False, "max_detections": 1}, [FIRST], id="no suppression, one detection"),
     ],
 )
 def test_suppression_setting_keeps_exactly_these(tmp_path: Path, settings: dict[str, Any], kept: list[int]) -> None:
@@ -321,6 +337,10 @@ def test_suppression_setting_keeps_exactly_these(tmp_path: Path, settings: dict[
 
 def test_lax_overlap_lets_the_twin_through(tmp_path: Path) -> None:
     assert [25.6, 12, 41.6, 28, 0.8, 0] in scripted(tmp_path, iou=0.9)
+
+
+def test_without_suppression_every_box_stays(tmp_path: Path) -> None:
+    assert [score for *_, score, _ in scripted(tmp_path, nms=False)] == [0.9, 0.8, 0.7, 0.6, 0.3]
 
 
 def test_multi_label_gives_the_first_anchor_its_second_class(tmp_path: Path) -> None:
@@ -351,6 +371,16 @@ def test_extra_sigmoid_lifts_all_scores_to_at_least_a_half(tmp_path: Path) -> No
     assert max(scores) == pytest.approx(1 / (1 + math.exp(-0.9)), abs=1e-5)
 
 
+def test_logits_of_scores_lie_where_the_sigmoid_gives_the_scores_back(tmp_path: Path) -> None:
+    logits = [score for *_, score, _ in scripted(tmp_path, sigmoids=-1)]
+
+    assert [1 / (1 + math.exp(-logit)) for logit in logits] == pytest.approx([0.9, 0.7, 0.6], abs=1e-5)  # a logit of 0.3 is negative
+
+
+def test_scaled_boxes_are_suppressed_by_their_scaled_overlap(tmp_path: Path) -> None:
+    assert len(scripted(tmp_path, box_scale=0)) == 5  # boxes without extent overlap nothing
+
+
 def test_second_extra_sigmoid_compresses_the_scores_again(tmp_path: Path) -> None:
     scores = [score for *_, score, _ in scripted(tmp_path, sigmoids=2)]
 
@@ -376,84 +406,6 @@ def test_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"broken\.jpg"):
         detect(tmp_path / "broken.jpg", painted_network, Settings())
-
-
-# Faults of the network
-
-
-def test_half_precision_output_is_representable_in_float16() -> None:
-    output = pipeline.half_precision(lambda _: SCRIPTED)(np.zeros(1))
-
-    assert np.array_equal(output, output.astype(np.float16))
-    assert not np.array_equal(output, SCRIPTED)
-
-
-def test_one_scale_for_boxes_and_scores_leaves_no_score() -> None:
-    output = pipeline.one_scale(lambda _: SCRIPTED, steps=20)(np.zeros(1))
-
-    assert np.abs(output[:, :4] - SCRIPTED[:, :4]).max() < 2
-    assert not output[:, 4:].any()
-
-
-def test_late_network_answers_with_the_image_before() -> None:
-    network = pipeline.late(lambda tensor: tensor)
-
-    answers = [network(np.array([number])).item() for number in (1, 2, 3)]
-
-    assert answers == [1, 1, 2]
-
-
-# Predictions files
-
-
-@pytest.fixture
-def rows() -> list[dict[str, Any]]:
-    """Return three rows of a predictions file, of the images 7, 7 and 9."""
-    return [
-        {"image_id": 7, "category_id": 1, "bbox": [1.26, 2.0, 3.0, 4.0], "score": 0.918},
-        {"image_id": 7, "category_id": 2, "bbox": [5.0, 6.0, 7.0, 8.0], "score": 0.8},
-        {"image_id": 9, "category_id": 3, "bbox": [9.0, 10.0, 11.0, 12.0], "score": 0.3},
-    ]
-
-
-def test_predictions_are_coco_rows_with_mapped_categories(painted: Path) -> None:
-    found = pipeline.predictions({"a": painted}, painted_network, Settings(side=64), category_ids={0: 17})
-
-    assert found[0] == {"image_id": "a", "category_id": 17, "bbox": [32, 16, 32, 32], "score": 0.5}
-    assert found[1]["category_id"] == 2  # not in the map: as it came
-
-
-@pytest.mark.parametrize(
-    ("plant", "field", "expected"),
-    [
-        pytest.param(lambda rows: pipeline.drop_image(rows, 7), "image_id", [9], id="drop_image"),
-        pytest.param(lambda rows: pipeline.drop_every(rows, 2), "image_id", [7, 9], id="drop_every"),
-        pytest.param(lambda rows: pipeline.cut(rows, 0.8), "score", [0.918], id="cut"),
-        pytest.param(lambda rows: pipeline.add_ghost(rows, 9, 4), "category_id", [1, 2, 3, 4], id="add_ghost"),
-        pytest.param(lambda rows: pipeline.rescored(rows, 0.5), "score", [0.459, 0.4, 0.15], id="rescored"),
-        pytest.param(pipeline.shift_classes, "category_id", [2, 3, 4], id="shift_classes"),
-        pytest.param(lambda rows: pipeline.mapped_classes(rows, {1: 2, 2: 1}), "category_id", [2, 1, 3], id="mapped_classes"),
-        pytest.param(pipeline.shuffled_image_ids, "image_id", [9, 9, 7], id="shuffled_image_ids"),
-        pytest.param(lambda rows: pipeline.rounded(rows, 1), "score", [0.9, 0.8, 0.3], id="rounded score"),
-        pytest.param(lambda rows: pipeline.rounded(rows, 1, score_digits=3), "score", [0.918, 0.8, 0.3], id="own digits for scores"),
-        pytest.param(lambda rows: pipeline.rounded(rows[:1], 1), "bbox", [[1.3, 2, 3, 4]], id="rounded box"),
-        pytest.param(lambda rows: pipeline.moved(rows[:1], x_px=1, y_px=2), "bbox", [[2.26, 4, 3, 4]], id="moved"),
-        pytest.param(lambda rows: pipeline.corner_boxes(rows[1:]), "bbox", [[5, 6, 12, 14], [9, 10, 20, 22]], id="corner_boxes"),
-    ],
-)
-def test_planter_changes_a_copy_of_the_rows(rows: list[dict[str, Any]], plant: Callable, field: str, expected: list[Any]) -> None:
-    before = deepcopy(rows)
-
-    planted = plant(rows)
-
-    assert [row[field] for row in planted] == expected
-    assert rows == before
-
-
-def test_nan_scores_strike_every_nth_row(rows: list[dict[str, Any]]) -> None:
-    planted = pipeline.nan_scores(rows, 2)
-
-    assert [math.isnan(row["score"]) for row in planted] == [False, True, False]
 
 
 # Independence
