@@ -15,10 +15,10 @@ from parity.convert import convert
 from parity.diagnose.alignment import WEIGHTED, Alignment, Difference, align, differences
 from parity.diagnose.divergence import first_divergence
 from parity.diagnose.heads import Case
-from parity.diagnose.naming import PARTIAL, Finding, Named
+from parity.diagnose.naming import PARTIAL, Finding, Named, alike
 from parity.diagnose.onnx_edit import bypass, constants, copied, load_graph, run_edited, store
-from parity.diagnose.states import other_state
-from parity.diagnose.weights import Kind, Layers, Weights, compare_weights
+from parity.diagnose.states import raw_state
+from parity.diagnose.weights import STATE_FAULTS, Layers, compare_weights
 from parity.errors import ParityError
 
 BY_OPERATOR = {
@@ -69,7 +69,7 @@ def graph_findings(case: Case, model: onnx.ModelProto, fresh: onnx.ModelProto) -
     tried = [(group, case.prove(run_edited(case, restored(alignment, [group])))) for group in groups]
     for group, proof in tried:
         if "ema_vs_raw_weights" in group.faults:
-            yield from state_findings(case, group)
+            yield from raw_state(case, group.said)
         yield Finding(named([group], where), "restore", proof)
     telling = [group for group, proof in sorted(tried, key=lambda pair: -pair[1].explains) if proof.explains >= LEAST_SHARE]
     if len(telling) > 1 and max(proof.explains for _, proof in tried) < PARTIAL:
@@ -78,25 +78,7 @@ def graph_findings(case: Case, model: onnx.ModelProto, fresh: onnx.ModelProto) -
 
 def named(groups: Sequence[Group], where: str) -> tuple[Named, ...]:
     """The faults of groups, with the place where the graphs part."""
-    return tuple(Named(fault, f"{group.said}{alike(group, fault)}", where=where) for group in groups for fault in group.faults)
-
-
-def alike(group: Group, fault: str) -> str:
-    """The other faults that look the same."""
-    others = [each for each in group.faults if each != fault]
-    return f" (the file does not tell this from {' and '.join(others)})" if others else ""
-
-
-def state_findings(case: Case, group: Group) -> Iterator[Finding]:
-    """The checkpoint's other state, where it holds one: the candidate is it, or it is an older one."""
-    heads = other_state(case)
-    if heads is None:
-        return
-    proof = case.reproduce(heads)
-    if proof.confirmed:
-        yield Finding(
-            (Named("ema_vs_raw_weights", f"checkpoint['model'] in place of checkpoint['ema'], {group.said}"),), "reproduce", proof
-        )
+    return tuple(each for group in groups for each in alike(group.faults, group.said, where=where))
 
 
 def grouped(alignment: Alignment) -> list[Group]:
@@ -136,17 +118,7 @@ def weight_groups(alignment: Alignment, found: Sequence[Difference]) -> list[Gro
         return []
     weights = compare_weights(layers_of(alignment, found))
     said = f"the weights of a fresh export in it, {weights.said}"
-    return [Group(weight_faults(alignment.candidate, weights), said, tuple(found))]
-
-
-def weight_faults(model: onnx.ModelProto, weights: Weights) -> tuple[str, ...]:
-    """What weights that differ so are called."""
-    by_kind = {
-        Kind.ANOTHER_STATE: ("stale_artifact", "ema_vs_raw_weights"),
-        Kind.ANOTHER_TRAINING: ("wrong_checkpoint",),
-        Kind.SCALED: ("reparam_or_fuse_wrong",),
-    }
-    return by_kind.get(weights.kind) or exporter_faults(model)
+    return [Group(STATE_FAULTS.get(weights.kind) or exporter_faults(alignment.candidate), said, tuple(found))]
 
 
 def layers_of(alignment: Alignment, found: Sequence[Difference]) -> Layers:

@@ -40,6 +40,14 @@ class Finding:
         return self.method == "inspect" or self.proof.confirmed or self.proof.explains >= self.enough
 
 
+def alike(faults: Sequence[str], said: str, *, where: str = "") -> tuple[Named, ...]:
+    """Faults that one counterfactual cannot tell apart, each with the others in its words."""
+    others = {fault: " and ".join(each for each in faults if each != fault) for fault in faults}
+    return tuple(
+        Named(fault, f"{said} (the file does not tell this from {rest})" if rest else said, where=where) for fault, rest in others.items()
+    )
+
+
 def best(findings: Sequence[Finding]) -> Finding | None:
     """The finding that explains most; what is only read in the file comes last."""
     held = [finding for finding in findings if finding.holds]

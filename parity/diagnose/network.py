@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from parity.contests import Contest, Gate
 from parity.datasets import DatasetImage
 from parity.diagnose.edges import undo_edges
-from parity.diagnose.heads import Case, Proof, open_case
+from parity.diagnose.heads import Case, Proof, answer, open_case
 from parity.diagnose.naming import UNPROVEN, Finding, Named, best, diagnoses
 from parity.diagnose.rounded import rounded_outputs
 from parity.verdict import Diagnosis
@@ -43,14 +45,32 @@ def findings(case: Case) -> Iterator[Finding]:
         from parity.diagnose.onnx_causes import onnx_findings  # noqa: PLC0415 - only an ONNX file needs onnx
 
         yield from onnx_findings(case, path)
-        return
-    yield from loose_findings(case)
+        yield from unsteady(case)
+    else:
+        yield from torch_findings(case, path)
 
 
-def loose_findings(case: Case) -> Iterator[Finding]:
-    """What can be found without looking into the file."""
+def torch_findings(case: Case, path: Path) -> Iterator[Finding]:
+    """The faults of a checkpoint or of TorchScript, whose operators are not looked into."""
     yield from undo_edges(case)
     yield from rounded_outputs(case)
+    yield from unsteady(case)
+    if case.gate.checkpoint is not None:
+        from parity.diagnose.torch_weights import weight_findings  # noqa: PLC0415 - the base installation has no torch
+
+        yield from weight_findings(case, path)
+
+
+def unsteady(case: Case) -> Iterator[Finding]:
+    """A candidate that gives other numbers for the same tensor."""
+    probe = case.probes[0]
+    again = answer(case.candidate.pipeline.session, probe.tensor)
+    if len(again) != len(probe.outputs):
+        return
+    apart = max((float(np.abs(one - other).max(initial=0.0)) for one, other in zip(again, probe.outputs, strict=True)), default=0.0)
+    if apart > case.limits.score.value:
+        said = f"the candidate run twice on one tensor, its outputs differ by up to {apart:.3g}"
+        yield Finding((Named("run_to_run_nondeterminism", said, {"difference": apart}),), "inspect", UNPROVEN)
 
 
 def other_names(case: Case) -> Iterator[Finding]:

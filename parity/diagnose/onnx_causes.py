@@ -12,7 +12,7 @@ from parity.diagnose.heads import Case
 from parity.diagnose.naming import Finding
 from parity.diagnose.onnx_edit import load_graph
 from parity.diagnose.quantised import is_quantised, quantised_findings
-from parity.diagnose.repairs import repaired, unoptimised, unsteady
+from parity.diagnose.repairs import repaired, unoptimised
 from parity.diagnose.rounded import rounded_outputs
 
 
@@ -23,7 +23,6 @@ def onnx_findings(case: Case, path: Path) -> Iterator[Finding]:
     yield from undo_edges(case)
     yield from rounded_outputs(case)
     yield from unoptimised(case, model)
-    yield from unsteady(case)
     fresh = fresh_export(case)
     yield from halved_findings(case, model, fresh)
     if is_quantised(model):

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from parity.diagnose.heads import Case, answer
+from parity.diagnose.heads import Case
 from parity.diagnose.naming import UNPROVEN, Finding, Named
 from parity.diagnose.onnx_edit import Edit, bypass, constants, copied, leading_nodes, run_edited
 
@@ -82,18 +82,6 @@ REPAIRS = (
     Repair("run_to_run_nondeterminism", "its random nodes giving zeros", silence_noise),
     Repair("graph_and_host_both_preprocess", "the arithmetic in front of its first layer taken out", drop_normalisation),
 )
-
-
-def unsteady(case: Case) -> Iterator[Finding]:
-    """A candidate that gives other numbers for the same tensor."""
-    probe = case.probes[0]
-    again = answer(case.candidate.pipeline.session, probe.tensor)
-    if len(again) != len(probe.outputs):
-        return
-    apart = max(float(np.abs(one - other).max(initial=0.0)) for one, other in zip(again, probe.outputs, strict=True))
-    if apart > case.limits.score.value:
-        said = f"the candidate run twice on one tensor: its outputs differ by up to {apart:.3g}"
-        yield Finding((Named("run_to_run_nondeterminism", said, {"difference": apart}),), "inspect", UNPROVEN)
 
 
 def unoptimised(case: Case, model: onnx.ModelProto) -> Iterator[Finding]:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from parity.backends.artefact import read_artefact
-from parity.diagnose.heads import Case, RawHead
+from parity.diagnose.heads import Case
+from parity.diagnose.naming import Finding, Named
 from parity.errors import ParityError
 
 ULTRALYTICS = "ultralytics"
 
 
-def other_state(case: Case) -> tuple[RawHead | None, ...] | None:
-    """The heads of the checkpoint's raw weights on the probes; ``None`` where it holds one state only."""
+def raw_state(case: Case, said: str) -> Iterator[Finding]:
+    """Whether the candidate is the checkpoint's raw weights, where it holds them beside the averaged ones."""
     network = raw_network(case)
     if network is None:
-        return None
+        return
     from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
 
     with PyTorchSession(network, threads=case.gate.request.threads) as session:
-        return case.run(session)
+        proof = case.reproduce(case.run(session))
+    named = Named("ema_vs_raw_weights", f"checkpoint['model'] in place of checkpoint['ema'] in the reference, where {said}")
+    yield Finding((named,), "reproduce", proof)
 
 
 def raw_network(case: Case) -> Any:

@@ -26,6 +26,13 @@ class Kind(StrEnum):
     FEW = "few"
 
 
+STATE_FAULTS = {
+    Kind.ANOTHER_STATE: ("stale_artifact", "ema_vs_raw_weights"),
+    Kind.ANOTHER_TRAINING: ("wrong_checkpoint",),
+    Kind.SCALED: ("reparam_or_fuse_wrong",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What the comparison of all layers says; ``changed`` are the places, ``cosine`` the median likeness of these."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -203,8 +204,6 @@ def test_the_checkpoint_has_no_name(diagnose: Diagnose) -> None:
 @pytest.fixture(scope="module")
 def exportable(gate: Gate) -> torch.nn.Module:
     """The network as its exporter prepares it."""
-    from copy import deepcopy  # noqa: PLC0415
-
     assert gate.checkpoint is not None
     network: Any = deepcopy(gate.checkpoint.network)
     network.model[-1].export, network.model[-1].format, network.model[-1].dynamic = True, "onnx", False
@@ -215,7 +214,7 @@ def exportable(gate: Gate) -> torch.nn.Module:
 def traced(network: torch.nn.Module, path: Path) -> Path:
     """A network as TorchScript."""
     with quiet_torch():
-        torch.jit.save(torch.jit.trace(network, torch.zeros(1, 3, SIDE, SIDE), strict=False), path)
+        torch.jit.save(torch.jit.trace(network, torch.zeros(1, 3, SIDE, SIDE), strict=False, check_trace=False), path)
     return path
 
 
@@ -239,3 +238,63 @@ def test_a_transposed_output_has_no_name(plain: Path, diagnose: Diagnose, tmp_pa
 
 def test_torchscript_has_no_name(exportable: torch.nn.Module, diagnose: Diagnose, tmp_path: Path) -> None:
     assert diagnose(traced(exportable, tmp_path / "candidate.torchscript")) == ()
+
+
+# TorchScript, checkpoints, and what a checkpoint holds beside its averaged weights
+
+
+class Normalised(torch.nn.Module):
+    """A network that normalises its input itself."""
+
+    def __init__(self, network: torch.nn.Module, mean: float | list[float], std: float | list[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """The network's answer to a normalised image (1, 3, H, W)."""
+        output = self.network((image - self.mean) / self.std)
+        return output[0] if isinstance(output, tuple) else output
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "fault"),
+    [([0.485, 0.456, 0.406], [0.229, 0.224, 0.225], "mean_std_mismatch"), (0.0, 255.0, "value_range_255")],
+    ids=["ImageNet", "bytes"],
+)
+def test_a_range_or_normalisation_within_torchscript_is_named(
+    mean: Any, std: Any, fault: str, exportable: torch.nn.Module, diagnose: Diagnose, tmp_path: Path
+) -> None:
+    (found,) = diagnose(traced(Normalised(exportable, mean, std), tmp_path / "candidate.torchscript"))
+    assert (found.fault, found.status, found.method) == (fault, "confirmed", "restore")
+
+
+def moved(network: torch.nn.Module, share: float) -> None:
+    """Change every weight a little."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            noise = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
+            parameter.add_(noise * share * (parameter.std() if parameter.numel() > 1 else 0))
+
+
+def test_torchscript_of_other_weights_is_named(exportable: torch.nn.Module, diagnose: Diagnose, tmp_path: Path) -> None:
+    other = deepcopy(exportable)
+    moved(other, 0.05)
+    found = diagnose(traced(other, tmp_path / "candidate.torchscript"))
+    assert faults(found) == ["stale_artifact", "ema_vs_raw_weights"]
+    assert found[0].status == "confirmed"
+
+
+def test_the_raw_weights_of_a_checkpoint_are_told_from_stale_ones(plain: Path, tmp_path: Path) -> None:
+    content = torch.load(CHECKPOINT, weights_only=False)
+    content["ema"] = deepcopy(content["model"])
+    moved(content["ema"], 0.05)
+    torch.save(content, tmp_path / "last.pt")
+    with ExitStack() as resources:
+        request = GateRequest(tmp_path / "last.pt", candidates=(str(plain),), data=SHAPES / "data.yaml", sizes=((SIDE, SIDE),), threads=1)
+        gate = open_gate(request, resources)
+        (contest,) = contests(gate)
+        found = name_network(gate, contest, [image for image in gate.full.images if Path(image.file_name).name in CHOSEN])
+    assert [(each.fault, each.status, each.method) for each in found] == [("ema_vs_raw_weights", "confirmed", "reproduce")]
