@@ -45,11 +45,11 @@ def undone(case: Case, first: InputMap | None, scores: Sequence[OutputMap], boxe
     """The best maps of scores and of boxes behind one map of the input, each by what it leaves of its own part."""
     probe = case.fitted[0]
     outputs = outputs_of(case, probe, first)
-    before = parts(probe, case.read(outputs, probe))
+    before = parts(case, probe, case.read(outputs, probe))
     left = [(None, before[index]) for index in range(2)]
     chosen: list[tuple[OutputMap | None, float]] = []
     for index, maps in enumerate((scores, boxes)):
-        after = [(each, parts(probe, each.read(outputs, probe))[index]) for each in maps]
+        after = [(each, parts(case, probe, each.read(outputs, probe))[index]) for each in maps]
         least = min(after, key=lambda pair: pair[1], default=left[index])
         chosen.append(least if least[1] < WORTH * before[index] else left[index])
     return Undone(first, chosen[0][0], chosen[1][0], chosen[0][1] + chosen[1][1])
@@ -60,9 +60,9 @@ def outputs_of(case: Case, probe: Probe, first: InputMap | None) -> Outputs:
     return probe.outputs if first is None else answer(case.candidate.pipeline.session, first.change(probe.tensor))
 
 
-def parts(probe: Probe, head: RawHead | None) -> tuple[float, float]:
+def parts(case: Case, probe: Probe, head: RawHead | None) -> tuple[float, float]:
     """The distances of scores and boxes."""
-    return (LARGEST, LARGEST) if head is None else distances(probe.reference, head)
+    return (LARGEST, LARGEST) if head is None else distances(probe.reference, head, case.limits)
 
 
 def heads(case: Case, found: Undone) -> list[RawHead | None]:

@@ -97,20 +97,20 @@ class Case:
 
     def prove(self, heads: Sequence[RawHead | None]) -> Proof:
         """Hold the heads of a counterfactual, one a probe, against the reference's."""
-        judged = range(len(self.probes))[1::2] or range(len(self.probes))
-        before = sum(distance(self.probes[index].reference, self.plain[index]) for index in judged)
-        after = sum(distance(self.probes[index].reference, heads[index]) for index in judged)
-        confirmed = all(same(probe.reference, head, self.limits) for probe, head in zip(self.probes, heads, strict=True))
-        return Proof(max(0.0, 1 - after / before) if before else 0.0, confirmed)
+        return self.proof([(probe.reference, head) for probe, head in zip(self.probes, heads, strict=True)])
 
     def reproduce(self, heads: Sequence[RawHead | None]) -> Proof:
         """Hold the heads of a fault put into the reference, one a probe, against the candidate's."""
-        judged = range(len(self.probes))[1::2] or range(len(self.probes))
-        before = sum(distance(self.probes[index].reference, self.plain[index]) for index in judged)
-        pairs = list(zip(self.plain, heads, strict=True))
-        after = sum(LARGEST if own is None else distance(own, heads[index]) for index in judged for own in [self.plain[index]])
+        return self.proof(list(zip(self.plain, heads, strict=True)))
+
+    def proof(self, pairs: Sequence[tuple[RawHead | None, RawHead | None]]) -> Proof:
+        """What is left between pairs of heads that a counterfactual should make equal, one a probe."""
+        before = [distance(probe.reference, head, self.limits) for probe, head in zip(self.probes, self.plain, strict=True)]
+        after = [distance(*pair, self.limits) for pair in pairs]
+        judged = slice(1, None, 2) if sum(before[1::2]) > 0 else slice(None)
+        whole = sum(before[judged])
         confirmed = all(own is not None and same(own, head, self.limits) for own, head in pairs)
-        return Proof(max(0.0, 1 - after / before) if before else 0.0, confirmed)
+        return Proof(max(0.0, 1 - sum(after[judged]) / whole) if whole else 0.0, confirmed)
 
     def run(self, session: Session) -> tuple[RawHead | None, ...]:
         """The heads of another network on the probes."""
@@ -158,19 +158,22 @@ def largest_difference(reference: RawHead, candidate: RawHead) -> tuple[float, f
     return float(boxes.max(initial=0.0)), float(np.abs(reference.scores - candidate.scores).max(initial=0.0))
 
 
-def distance(reference: RawHead, candidate: RawHead | None) -> float:
+def distance(reference: RawHead | None, candidate: RawHead | None, limits: Limits) -> float:
     """How far a head is off in all."""
-    return LARGEST if candidate is None else sum(distances(reference, candidate))
+    return LARGEST if reference is None or candidate is None else sum(distances(reference, candidate, limits))
 
 
 @silently
-def distances(reference: RawHead, candidate: RawHead) -> tuple[float, float]:
-    """How far scores and boxes are off, each as a share of its size; boxes count by the reference's score."""
+def distances(reference: RawHead, candidate: RawHead, limits: Limits) -> tuple[float, float]:
+    """How far scores and boxes are off beyond rounding, each as a share of its size; boxes count by the reference's score."""
     if candidate.scores.shape != reference.scores.shape or candidate.boxes.shape != reference.boxes.shape:
         return LARGEST, LARGEST
     scores, boxes = (
-        np.minimum(np.nan_to_num(np.abs(one - other), nan=LARGEST), LARGEST)
-        for one, other in ((reference.scores, candidate.scores), (reference.boxes, candidate.boxes))
+        np.clip(np.nan_to_num(np.abs(one - other), nan=LARGEST) - limit.value, 0, LARGEST)
+        for one, other, limit in (
+            (reference.scores, candidate.scores, limits.score),
+            (reference.boxes, candidate.boxes, limits.box),
+        )
     )
     weight = reference.scores.max(axis=1) + LEAST_WEIGHT
     sides = np.abs(reference.boxes[:, 2:] - reference.boxes[:, :2]).mean(axis=1)
