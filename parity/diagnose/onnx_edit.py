@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from parity.backends.onnx_runtime import QUIET, image_input, provider
 from parity.diagnose.heads import Case, RawHead
 from parity.errors import BadInput
 
-LARGEST_MESSAGE = 2**31 - 1  # bytes of a protobuf, beyond which a graph with its weights cannot be handed over in memory
 CONSTANT = "Constant"
 Value = NDArray[Any]
 
@@ -71,12 +70,6 @@ def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
         if node.op_type == CONSTANT:
             stored |= {name: attribute.t for attribute in node.attribute if attribute.name == "value" for name in node.output}
     return stored
-
-
-def values_of(model: onnx.ModelProto, names: Iterable[str]) -> dict[str, Value]:
-    """Stored tensors as arrays."""
-    stored = constants(model)
-    return {name: numpy_helper.to_array(stored[name]) for name in names if name in stored}
 
 
 def store(model: onnx.ModelProto, name: str, value: Value) -> str:
