@@ -12,8 +12,9 @@ from parity.diagnose.fingerprint import tolerance
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, one
 from parity.spec import Suppress, Suppressor
 
-IOUS = tuple(np.round(np.arange(0.2, 0.96, 0.05), 2).tolist())
+IOUS = tuple(np.round(np.arange(0.15, 1.0, 0.1), 2).tolist())
 JUST_BELOW = 1e-6
+NOISE = 0.002  # of the detections, that rounding exchanges where hundreds of boxes have nearly one score
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,12 @@ def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indi
         return ()
     open_settings = hypothesis.spec.suppress
     caps = dict.fromkeys((own.max_detections, open_settings.max_detections))
-    trials = [trial for cap in caps for trial in grid(open_settings, own, cap=cap)]
-    best = nearest(evidence, hypothesis, trials, indices)
-    if best.settings.method is Suppressor.NMS:
+    best = nearest(evidence, hypothesis, [replace(open_settings, max_detections=cap) for cap in caps], indices)
+    if best.distance > NOISE:
+        trials = [best.settings, *(trial for cap in caps for trial in grid(open_settings, own, cap=cap))]
+        best = nearest(evidence, hypothesis, trials, indices)
         best = solved_iou(evidence, hypothesis, best.settings, own.iou, indices)
-    if best.distance:
+    if best.distance > NOISE:
         best = solved_candidates(evidence, hypothesis, best, indices)
     confidence = solved_confidence(evidence, with_settings(hypothesis, replace(best.settings, confidence=own.confidence)), indices)
     solved, swapped = replace(best.settings, confidence=confidence), replace(own, iou=own.confidence, confidence=own.iou)
@@ -114,6 +116,8 @@ def nearest(evidence: Evidence, hypothesis: Hypothesis, trials: Sequence[Suppres
 
 def solved_iou(evidence: Evidence, hypothesis: Hypothesis, settings: Suppress, own: float, indices: Sequence[int]) -> Trial:
     """The roundest of the thresholds around that serve best; the reference's own where it does as well."""
+    if settings.method is not Suppressor.NMS:
+        return nearest(evidence, hypothesis, [settings], indices)
     centre = settings.iou or own
     around = np.round(np.arange(centre - 0.05, centre + 0.051, 0.01), 2).tolist()
     ious = [own, *(iou for iou in around if 0 < iou <= 1)]
