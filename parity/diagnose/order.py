@@ -70,7 +70,7 @@ def image_order(reference: Sequence[Detections], candidate: Sequence[Detections]
     _, source = linear_sum_assignment(apart)
     source = np.where(apart[own, source] >= apart[own, own], own, source)
     before, after = apart[own, own].sum(), apart[own, source].sum()
-    if len(set(source.tolist())) < count or after > STRONG * before:
+    if len(set(source.tolist())) < count or not after < STRONG * before:
         return None
     return Order(Suspect("eval_image_order"), tuple(range(count)), tuple(source.tolist()), float(after / before))
 

@@ -54,6 +54,13 @@ def test_normalised_units_are_scaled_by_width_and_height() -> None:
     assert decode((rows,), head, classes=1, network_size=SIZE).boxes.tolist() == [[0, 0, 200, 100]]
 
 
+def test_pixels_can_be_brought_to_shares_once_too_often() -> None:
+    rows = np.array([[[100, 50, 20, 10, 0.9]]], np.float32)
+    head = Head(layout=HeadLayout.CHANNELS_LAST, box_units=BoxUnits.DIVIDED)
+    boxes = decode((rows,), head, classes=1, network_size=SIZE).boxes
+    np.testing.assert_allclose(boxes, [[90 / 200, 45 / 100, 110 / 200, 55 / 100]], rtol=1e-6)
+
+
 def test_a_sigmoid_is_applied_where_it_is_asked_for() -> None:
     candidates = decode((ROWS,), Head(layout=HeadLayout.CHANNELS_LAST, activation=Activation.SIGMOID), classes=2, network_size=SIZE)
     np.testing.assert_allclose(candidates.scores[0], [0.562177, 0.679179], atol=1e-6)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from parity.preprocess import Geometry, pad, plan, preprocess, to_tensor
+from parity.preprocess import Geometry, pad, plan, preprocess, resize, to_tensor
 from parity.spec import ChannelOrder, Fit, Interpolation, PadPosition, Preprocess, TensorLayout
 
 SMALL = Preprocess(size=(64, 64))
@@ -92,3 +93,15 @@ def test_the_callers_image_is_left_alone() -> None:
     image = IMAGE.copy()
     preprocess(image, SMALL)
     assert np.array_equal(image, IMAGE)
+
+
+@pytest.mark.parametrize("size", [(15, 30), (30, 17), (11, 60), (64, 123), (7, 5)])
+def test_antialias_is_pillows_bilinear(size: tuple[int, int]) -> None:
+    theirs = np.array(Image.fromarray(IMAGE).resize(size[::-1], Image.Resampling.BILINEAR))
+    assert np.array_equal(resize(IMAGE, size, Interpolation.ANTIALIAS), theirs)
+
+
+def test_a_swapped_fit_resizes_with_height_and_width_exchanged() -> None:
+    geometry, resized = plan((30, 60), replace(SMALL, fit=Fit.SWAPPED))
+    assert resized == (64, 32)
+    assert (geometry.network_size, geometry.pad_x, geometry.pad_y) == ((64, 64), 16, 0)
