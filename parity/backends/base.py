@@ -32,6 +32,9 @@ class Session(Protocol):
     def run(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """The raw outputs for a batch of network inputs."""
 
+    def faster(self) -> Session:
+        """A session of the same network for many runs, equal within the noise of float32; the same one where there is no faster."""
+
     def __enter__(self) -> Self:
         """Hand out the session itself."""
 
@@ -71,6 +74,10 @@ class CheckedSession(ABC):
         except (RuntimeError, ValueError, IndexError, TypeError) as failure:
             found = f"input {tensor.shape}: {str(failure).strip().splitlines()[-1:]}"
             raise BadInput(f"the network failed in {self.backend}", found=found, next_step="run it at the size it was made for") from None
+
+    def faster(self) -> Session:
+        """The session itself."""
+        return self
 
     @abstractmethod
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:

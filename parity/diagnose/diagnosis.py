@@ -75,7 +75,7 @@ def name_pipeline(gate: Gate, contest: Contest, sides: Sides, chosen: Sequence[i
     if not isinstance(reference, ModelDetector) or not can_simulate(reference.pipeline.spec):
         return ()
     evidence = Evidence(
-        session=session_to_simulate(contest, reference),
+        session=session_to_simulate(contest, reference).faster(),
         images=gate.dataset.images,
         candidate=sides.candidate,
         rounding=sides.rounding,

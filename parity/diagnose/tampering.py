@@ -87,7 +87,9 @@ def one_scale(output: Array, network: Network, steps: float = LARGEST_BYTE) -> A
 def integers(output: Array, network: Network) -> Array:
     """Boxes and scores as the bytes of their own scales, which nobody took off."""
     step = np.float32(max(network) / LARGEST_BYTE)
-    return np.clip(np.concatenate([np.round(output[:, :4] / step), np.round(output[:, 4:] * LARGEST_BYTE)], axis=1), 0, LARGEST_BYTE)
+    return np.asarray(
+        np.clip(np.concatenate([np.round(output[:, :4] / step), np.round(output[:, 4:] * LARGEST_BYTE)], axis=1), 0, LARGEST_BYTE)
+    )
 
 
 def undecoded(output: Array, network: Network) -> Array:

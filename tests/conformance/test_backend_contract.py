@@ -53,6 +53,11 @@ def test_the_same_tensor_gives_the_same_output(session: Session) -> None:
     assert np.array_equal(first, third)
 
 
+def test_a_faster_session_gives_the_same_within_the_noise_of_float32(session: Session) -> None:
+    (output,), (again,) = session.run(image()), session.faster().run(image())
+    np.testing.assert_allclose(output, again, rtol=1e-4, atol=1e-4)
+
+
 def test_outputs_are_float32_of_the_shape_of_the_head(session: Session) -> None:
     (output,) = session.run(image())
     assert output.dtype == np.float32
