@@ -81,8 +81,8 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> tuple[Diagnosis, ...]:
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
-    sides = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
-    return name_causes(gate, contest, Sides(*sides, comparisons, rounding))
+    reference, candidate = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
+    return name_causes(gate, contest, Sides(reference, candidate, comparisons, rounding))
 
 
 def find_witnesses(

@@ -43,7 +43,8 @@ class Evidence:
     """Images with the candidate's detections, and a network whose answers are kept for every hypothesis that was asked for.
 
     ``chosen`` are the indices of the images to judge by, all unless given; the others serve faults between images. ``category_of``
-    has the category ids of class indices in the candidate's file where they differ.
+    has the category ids of class indices in the candidate's file where they differ. Anchors below ``floor`` and below the candidate's
+    scores are not kept.
     """
 
     session: Session
@@ -56,7 +57,7 @@ class Evidence:
     seen: dict[Key, Seen] = field(default_factory=dict)
     outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     pictures: dict[tuple[int, ExifPolicy], Image] = field(default_factory=dict)
-    runs: int = 0
+    floor: float = np.inf
 
     def __post_init__(self) -> None:
         """Judge by all images unless told otherwise."""
@@ -95,7 +96,6 @@ class Evidence:
         """The raw head for a tensor; hypotheses that make the same tensor share one run."""
         key = digest(tensor)
         if key not in self.outputs:
-            self.runs += 1
             (self.outputs[key],) = self.session.run(tensor)
             if self.outputs[key].nbytes * len(self.outputs) > MOST_BYTES:
                 del self.outputs[next(iter(self.outputs))]
@@ -116,7 +116,7 @@ class Evidence:
         """The anchors of a raw head that could be detections, in their order, which decides ties."""
         scores = ACTIVATIONS[activation](output[0, 4:].max(axis=0))
         best = np.argsort(-scores, kind="stable")[:MOST_ANCHORS]
-        best = np.sort(best[scores[best] > self.lowest_score - SCORE_MARGIN])
+        best = np.sort(best[scores[best] > min(self.lowest_score, self.floor) - SCORE_MARGIN])
         return np.ascontiguousarray(output[:, :, best])
 
     def candidates(self, hypothesis: Hypothesis, index: int) -> Candidates:

@@ -56,13 +56,14 @@ def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indi
     caps = dict.fromkeys((own.max_detections, open_settings.max_detections))
     trials = [trial for cap in caps for trial in grid(open_settings, own, cap=cap)]
     best = nearest(evidence, hypothesis, trials, indices)
-    swapped = replace(own, iou=own.confidence, confidence=own.iou)
-    if evidence.suppressed(hypothesis, [swapped], indices)[0] <= best.distance < evidence.suppressed(hypothesis, [own], indices)[0]:
-        return tuple(differences(swapped, own))
     if best.settings.method is Suppressor.NMS:
         best = solved_iou(evidence, hypothesis, best.settings, own.iou, indices)
     confidence = solved_confidence(evidence, with_settings(hypothesis, replace(best.settings, confidence=own.confidence)), indices)
-    return tuple(differences(replace(best.settings, confidence=confidence), own))
+    solved, swapped = replace(best.settings, confidence=confidence), replace(own, iou=own.confidence, confidence=own.iou)
+    if solved.iou != own.iou and confidence != own.confidence:  # one slip before two
+        distances = evidence.suppressed(hypothesis, [swapped, solved], indices)
+        solved = swapped if distances[0] <= distances[1] else solved
+    return tuple(differences(solved, own))
 
 
 def grid(settings: Suppress, own: Suppress, *, cap: int) -> Iterator[Suppress]:

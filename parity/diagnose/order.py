@@ -13,6 +13,7 @@ from parity.diagnose.fingerprint import apart_when_sorted, by_label
 from parity.diagnose.suspects import Suspect
 
 LARGEST_BATCH = 64
+LEAST_SHOWN = 2  # batches, and images of either kind: one alone may have lost its detections otherwise
 MOST_COMPARED = 300  # images that are assigned to each other
 STRONG = 0.5  # of the distance between images in their order, that another order must leave at most
 
@@ -32,10 +33,10 @@ def batch_order(reference: Sequence[Detections], candidate: Sequence[Detections]
     expected = [index for index, found in enumerate(reference) if len(found)]
     lost = {index for index in expected if not len(candidate[index]) or copied(candidate, index)}
     own = set(expected) - lost
-    if not lost or not own:
+    if len(lost) < LEAST_SHOWN or len(own) < LEAST_SHOWN:
         return None
     for size, after in places():
-        if size <= len(reference) and lost == {index for index in expected if index % size >= after}:
+        if LEAST_SHOWN * size <= len(reference) and lost == {index for index in expected if index % size >= after}:
             parameters = (("batch", float(size)),)
             suspect = Suspect("batch_gt1_broken" if after == 1 else "nms_time_limit", parameters=parameters)
             return Order(suspect, tuple(sorted(own)), tuple(range(len(reference))))

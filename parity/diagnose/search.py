@@ -52,7 +52,7 @@ def diagnose(evidence: Evidence, spec: PipelineSpec, reference: Sequence[Detecti
 
     ``reference`` are the reference's own detections of all images, where they are known.
     """
-    healthy = Hypothesis(spec)
+    healthy, evidence = Hypothesis(spec), replace(evidence, floor=spec.suppress.confidence)
     if all(evidence.compare(healthy, index).agrees for index in evidence.chosen):
         return None
     if not any(map(len, evidence.candidate)):
@@ -123,9 +123,11 @@ def searched(evidence: Evidence, healthy: Hypothesis, given: Suspects) -> Findin
     suspects = needed(evidence, healthy, (*given, *stages), fitted)
     if not suspects:
         return None
-    found = with_all(healthy, suspects)
-    confirmed = evidence.agrees(found, evidence.chosen)
-    finding = Finding(suspects, evidence.distance(healthy, judged), evidence.distance(found, judged), confirmed)
+    before, after = (evidence.distance(each, judged) for each in (healthy, with_all(healthy, suspects)))
+    if not evidence.agrees(with_all(healthy, suspects), evidence.chosen):  # a threshold may lie between what both halves show
+        suspects = needed(evidence, healthy, with_thresholds(evidence, healthy, suspects, evidence.chosen), evidence.chosen)
+    confirmed = evidence.agrees(with_all(healthy, suspects), evidence.chosen)
+    finding = Finding(suspects, before, after, confirmed)
     if not confirmed and finding.explains < PARTIAL:
         return None
     return replace(finding, alternatives=tuple(alternatives(evidence, healthy, suspects)) if confirmed else ())
@@ -135,9 +137,15 @@ def search(evidence: Evidence, start: Hypothesis, indices: Sequence[int]) -> Sus
     """Faults of every stage, those of a later one found with the earlier ones in place."""
     loose = opened(evidence, start)
     network = up_to_the_network(evidence, loose, indices)
-    seen = with_all(loose, network)
-    after = coordinate_suspects(evidence, seen, indices)
-    return (*network, *after, *nms_suspects(evidence, with_all(seen, after), start.spec.suppress, indices))
+    after = coordinate_suspects(evidence, with_all(loose, network), indices)
+    return with_thresholds(evidence, start, (*network, *after), indices)
+
+
+def with_thresholds(evidence: Evidence, start: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
+    """The faults with those of NMS solved anew."""
+    others = tuple(suspect for suspect in suspects if all(part != "suppress" for part, _, _ in suspect.values))
+    loose = with_all(opened(evidence, start), others)
+    return (*others, *nms_suspects(evidence, loose, start.spec.suppress, indices))
 
 
 def needed(evidence: Evidence, healthy: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
