@@ -66,6 +66,7 @@ class Gate:
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
+    exported: dict[Size, Path] = field(default_factory=dict)  # the reference as ONNX, which a diagnosis compares a file with
 
     @property
     def sizes(self) -> tuple[Size | None, ...]:

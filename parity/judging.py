@@ -12,7 +12,7 @@ from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
-from parity.diagnose.diagnosis import Sides, name_causes
+from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.environment import environment
 from parity.images import read_image
@@ -27,7 +27,7 @@ from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Sta
 from parity.wire import sha256_of
 
 REPEATED_IMAGES = 2
-DETECTIONS_DIFFER = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored"})
+HAVE_CAUSES = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored", "names"})  # checks whose failure can be explained
 NEED_NO_REFERENCE = frozenset({"images", "finite"})  # checks of what the candidate gives, whatever the reference says
 
 
@@ -73,12 +73,13 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     )
     checks = tuple(contest_checks(gate, contest, observed, comparisons, metrics))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
-    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else ()
+    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else Causes()
+    notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
-    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes, proof)
+    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes.named, proof)
 
 
-def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> tuple[Diagnosis, ...]:
+def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
     reference, candidate = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
@@ -99,8 +100,8 @@ def find_witnesses(
 
 
 def asks_why(check: Check) -> bool:
-    """Whether a check failed for a difference between detections, which may have a cause in the pipeline."""
-    return check.status is Status.FAIL and check.name in DETECTIONS_DIFFER
+    """Whether a check failed for a difference that may have a cause in the pipeline or in the file."""
+    return check.status is Status.FAIL and check.name in HAVE_CAUSES
 
 
 def observe_contest(gate: Gate, contest: Contest) -> Observed:

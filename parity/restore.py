@@ -10,6 +10,9 @@ from parity.detections import Detections
 from parity.preprocess import TIE_BREAK, Geometry
 from parity.spec import PadRounding, Restore, RestoreGeometry
 
+Pair = NDArray[np.int_]
+OF_THE_RATIO = frozenset({PadRounding.RATIO, PadRounding.RATIO_EXACT})
+
 
 def restore(detections: Detections, geometry: Geometry, settings: Restore) -> Detections:
     """Undo the geometry as the settings say; equal to Ultralytics' ``scale_boxes`` at the default."""
@@ -35,20 +38,22 @@ def transform(geometry: Geometry, settings: Restore) -> tuple[NDArray[np.float64
         return np.ones(2), np.zeros(2)
     if settings.geometry is RestoreGeometry.STRETCH:
         return network / believed, np.zeros(2)
-    if settings.geometry in {RestoreGeometry.LETTERBOX, RestoreGeometry.SWAPPED}:
-        return letterboxed(believed, network, settings.pad_rounding)
+    rounding = settings.pad_rounding
+    if settings.geometry in {RestoreGeometry.LETTERBOX, RestoreGeometry.SWAPPED} or rounding in OF_THE_RATIO:
+        return letterboxed(believed, network, rounding)
     scale = np.array([geometry.scale_x, geometry.scale_y])
     if settings.geometry is RestoreGeometry.NO_PAD:
         return scale, np.zeros(2)
-    exact = settings.pad_rounding is PadRounding.EXACT
-    pads = (geometry.exact_pad_x, geometry.exact_pad_y) if exact else (geometry.pad_x, geometry.pad_y)
-    return scale, np.array(pads)
+    applied = np.array([geometry.pad_x, geometry.pad_y])
+    exact = np.array([geometry.exact_pad_x, geometry.exact_pad_y])
+    return scale, {PadRounding.EXACT: exact, PadRounding.OTHER: np.round(2 * exact) - applied}.get(rounding, applied)
 
 
-def letterboxed(
-    image: NDArray[np.int_], network: NDArray[np.int_], rounding: PadRounding
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def letterboxed(image: Pair, network: Pair, rounding: PadRounding) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scale and offset (x, y) of a centred letterbox of an image in a network, both (width, height)."""
     gain = float((network / image).min())
-    pads = (network - image * gain) / 2
-    return np.full(2, gain), pads if rounding is PadRounding.EXACT else np.round(pads - TIE_BREAK)
+    resized = image * gain if rounding in OF_THE_RATIO else np.maximum(np.round(image * gain), 1)
+    exact = (network - resized) / 2
+    applied = np.maximum(np.round(exact - TIE_BREAK), 0)
+    pads = {PadRounding.EXACT: exact, PadRounding.RATIO_EXACT: exact, PadRounding.OTHER: 2 * exact - applied}
+    return resized / image, pads.get(rounding, applied)

@@ -116,10 +116,13 @@ class RestoreGeometry(StrEnum):
 
 
 class PadRounding(StrEnum):
-    """Which padding is subtracted: the whole pixels that were added, or the unrounded half difference."""
+    """Which padding is subtracted, and with which gain."""
 
-    APPLIED = "applied"
-    EXACT = "exact"
+    APPLIED = "applied"  # the whole pixels that were added on the left and at the top
+    EXACT = "exact"  # the half difference, unrounded
+    OTHER = "other"  # the whole pixels that were added on the right and at the bottom
+    RATIO = "ratio"  # computed from the gain, before the picture's sides were whole pixels; rounded (Ultralytics before 8.3)
+    RATIO_EXACT = "ratio_exact"  # the same, unrounded
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,12 +19,14 @@ from parity.diagnose.suspects import (
     Suspects,
     network_size,
     one,
+    one_scale,
     pad_value,
     precisions,
     preprocessing,
     score_readings,
     with_all,
 )
+from parity.diagnose.tampering import LARGEST_BYTE
 from parity.spec import LARGEST_PIXEL, Preprocess, Suppressor
 
 GLANCED, SCREENED = 2, 4  # images that a fault is first tried on, and then the best of them
@@ -34,6 +37,7 @@ LEAST_GAIN = 0.01  # of the detections, that a further fault has to explain
 LEAST_STEP = 0.04  # of the distance, that a further fault has to take away
 ROUNDED = 0.97  # of the scores that are numbers of a lower precision: noise can round one to its neighbour
 LOW_OF_TWO, HIGH_OF_TWO = 0.5 - 1e-4, 0.7311  # where a second sigmoid leaves every score
+COARSE, OFF_GRID = 0.005, 2e-3  # the least step of a grid that scores are taken to lie on, and how far from it
 FEW_SCORES = 4  # of a head on one scale, whose step is about 1
 PRECISIONS = frozenset(suspect.fault for suspect in precisions())
 NUISANCE = "nuisance"  # settings of NMS, only to climb by: they are solved when the scores are known
@@ -61,7 +65,7 @@ def up_to_the_network(evidence: Evidence, start: Hypothesis, indices: Sequence[i
 
     What needs no run of the network is tried first; labels that are shifted before preprocessing, since exchanged colours look like them.
     """
-    readings: list[Suspects] = [(), *((suspect,) for suspect in score_readings() if possible(evidence, suspect))]
+    readings: list[Suspects] = [(), *((suspect,) for suspect in possible_readings(evidence, start, indices))]
     precise = [each for each in readings[1:] if each[0].fault in PRECISIONS]
     shares = {chosen: fingerprint(evidence, with_all(start, chosen), indices) for chosen in readings}
     found = next((chosen for chosen in (*precise, *readings) if shares[chosen] >= (ROUNDED if chosen in precise else FOUND)), None)
@@ -91,6 +95,28 @@ def with_labels(evidence: Evidence, start: Hypothesis, chosen: Suspects, indices
     return None if table is None else (*chosen, table)
 
 
+def possible_readings(evidence: Evidence, start: Hypothesis, indices: Sequence[int]) -> Iterator[Suspect]:
+    """Readings of the raw head that the candidate's scores allow, with the steps of a grid that they lie on."""
+    yield from (suspect for suspect in score_readings() if possible(evidence, suspect))
+    shown = [index for index in indices if len(evidence.candidate[index]) > 1]
+    counts = Counter(steps for index in shown if (steps := grid_steps(evidence, start, index)))
+    if counts:
+        steps, times = counts.most_common(1)[0]
+        if times * 2 > len(shown) and steps != LARGEST_BYTE:
+            yield one_scale(steps)
+
+
+def grid_steps(evidence: Evidence, start: Hypothesis, index: int) -> int | None:
+    """In how many steps a grid that holds all scores of an image reaches the raw head's largest number; ``None`` without a grid."""
+    scores = np.unique(evidence.candidate[index].scores)
+    apart = np.diff(scores).min(initial=float(scores[0]))
+    numbers = np.round(scores / apart)
+    if apart < COARSE or np.abs(scores - numbers * apart).max() > OFF_GRID:
+        return None
+    step = float(np.mean(scores / numbers))
+    return round(float(np.abs(evidence.run(evidence.tensor(start, index)[0])).max()) / step)
+
+
 def possible(evidence: Evidence, reading: Suspect) -> bool:
     """Whether the candidate's scores lie where a reading of the raw head leaves them."""
     low, high = evidence.lowest_score, evidence.highest_score
@@ -100,7 +126,7 @@ def possible(evidence: Evidence, reading: Suspect) -> bool:
         "missing_sigmoid": low < 0 or high > 1,
         "output_layout_not_transposed": high > 1,
         "int8_io_not_dequantised": high > 1 and bool((scores == np.round(scores)).all()),
-        "int8_head_concat_one_scale": len(np.unique(np.round(scores, 4))) <= FEW_SCORES,
+        "int8_head_concat_one_scale": len(np.unique(np.round(scores, 2))) <= FEW_SCORES,
         "fp16_precision": fits_half(scores),
         "bf16_or_fp16_plugin_default": fits_bfloat(scores),
     }.get(reading.fault, True)
@@ -163,7 +189,7 @@ def extensions(slope: Slope, beam: Sequence[Rating]) -> Iterator[Suspects]:
 def moves(slope: Slope) -> Iterator[Suspect]:
     """All that can be tried at a step."""
     yield from preprocessing(slope.start.spec.preprocess)
-    yield from (suspect for suspect in score_readings() if possible(slope.evidence, suspect))
+    yield from possible_readings(slope.evidence, slope.start, slope.screened)
     yield from (one(NUISANCE, "suppress", "iou", iou) for iou in NUISANCE_IOUS)
     yield one(NUISANCE, "suppress", "method", Suppressor.IN_GRAPH)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from parity.backends.base import Session
 from parity.candidates import ModelDetector
 from parity.comparison import ImageComparison, Rounding
 from parity.contests import Contest, Gate, category_indices
 from parity.detections import Detections
 from parity.diagnose.alternatives import separating_image
 from parity.diagnose.evidence import Evidence
+from parity.diagnose.network import name_network
 from parity.diagnose.search import Finding, diagnose
+from parity.diagnose.stages import compare_stages
 from parity.diagnose.suspects import Hypothesis, Suspect, with_all
 from parity.display import display
 from parity.faults import fault
@@ -21,6 +24,7 @@ from parity.spec import HeadLayout, PipelineSpec, Suppressor
 from parity.verdict import Diagnosis
 
 MOST_IMAGES = 16
+LOOKED_INTO = 4  # images that all stages are compared on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,25 +37,62 @@ class Sides:
     rounding: Rounding
 
 
-def name_causes(gate: Gate, contest: Contest, sides: Sides) -> tuple[Diagnosis, ...]:
-    """What turns the reference's pipeline into the candidate, by the images that differ most; empty where nothing can be named.
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """The named causes of a difference, and where it starts if they are not all of it."""
+
+    named: tuple[Diagnosis, ...] = ()
+    unexplained: str = ""
+
+
+def name_causes(gate: Gate, contest: Contest, sides: Sides) -> Causes:
+    """What turns the reference into the candidate, by the images that differ most; a candidate that is a file is looked into.
 
     Only a reference whose raw head is seen can be simulated: not recorded detections, and no network that suppresses inside.
     """
+    chosen = telling_images(sides.comparisons)
+    images = [gate.dataset.images[index] for index in chosen]
+    stages = compare_stages(gate, contest, images[:LOOKED_INTO])
+    if stages is None:
+        return Causes(name_pipeline(gate, contest, sides, chosen))
+    network = name_network(gate, contest, images)
+    pipeline = name_pipeline(gate, contest, sides, chosen) if not network or specs_differ(contest) else ()
+    found = (*network, *pipeline)
+    explained = any(each.status == "confirmed" for each in found) or stages.guilty is None
+    return Causes(found, "" if explained else f"a difference that starts at the stage {stages.guilty} has no name, or not all of it")
+
+
+def specs_differ(contest: Contest) -> bool:
+    """Whether the candidate's file is given another pipeline than the reference, beside its class names and its output's axes."""
+    specs = [side.pipeline.spec for side in (contest.reference, contest.candidate) if isinstance(side, ModelDetector)]
+    around = {(spec.preprocess, replace(spec.head, layout=HeadLayout.CHANNELS_FIRST), spec.suppress, spec.restore) for spec in specs}
+    return len(around) > 1
+
+
+def name_pipeline(gate: Gate, contest: Contest, sides: Sides, chosen: Sequence[int]) -> tuple[Diagnosis, ...]:
+    """The faults around the network, by simulating them; around the candidate's own network where that is open and another."""
     reference = contest.reference
     if not isinstance(reference, ModelDetector) or not can_simulate(reference.pipeline.spec):
         return ()
     evidence = Evidence(
-        session=reference.pipeline.session,
+        session=session_to_simulate(contest, reference),
         images=gate.dataset.images,
         candidate=sides.candidate,
         rounding=sides.rounding,
         limits=gate.limits,
-        chosen=telling_images(sides.comparisons),
+        chosen=chosen,
         category_of={index: category for category, index in (category_indices(gate) or {}).items()},
     )
     found = diagnose(evidence, reference.pipeline.spec, sides.reference)
     return () if found is None else tuple(diagnoses(contest, evidence, Hypothesis(reference.pipeline.spec), found))
+
+
+def session_to_simulate(contest: Contest, reference: ModelDetector) -> Session:
+    """The candidate's network where both are read alike, so that a fault in it does not hide one around it; else the reference's."""
+    candidate = contest.candidate
+    if not isinstance(candidate, ModelDetector) or candidate.pipeline.spec.head != reference.pipeline.spec.head:
+        return reference.pipeline.session
+    return candidate.pipeline.session if specs_differ(contest) else reference.pipeline.session
 
 
 def can_simulate(spec: PipelineSpec) -> bool:
@@ -64,7 +105,7 @@ def telling_images(comparisons: Sequence[ImageComparison]) -> list[int]:
     unequal = [len(each.missed) + len(each.ghosts) + len(np.union1d(each.shifted, each.rescored)) for each in comparisons]
     shown = [len(each.matches.candidate) + len(each.matches.reference) for each in comparisons]
     order = sorted(range(len(comparisons)), key=lambda index: (-(unequal[index] > 0), -unequal[index], -shown[index]))
-    return sorted(order[:MOST_IMAGES])
+    return order[:MOST_IMAGES]
 
 
 def diagnoses(contest: Contest, evidence: Evidence, healthy: Hypothesis, found: Finding) -> Iterator[Diagnosis]:

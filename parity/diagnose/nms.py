@@ -58,6 +58,8 @@ def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indi
     best = nearest(evidence, hypothesis, trials, indices)
     if best.settings.method is Suppressor.NMS:
         best = solved_iou(evidence, hypothesis, best.settings, own.iou, indices)
+    if best.distance:
+        best = solved_candidates(evidence, hypothesis, best, indices)
     confidence = solved_confidence(evidence, with_settings(hypothesis, replace(best.settings, confidence=own.confidence)), indices)
     solved, swapped = replace(best.settings, confidence=confidence), replace(own, iou=own.confidence, confidence=own.iou)
     if solved.iou != own.iou and confidence != own.confidence:  # one slip before two
@@ -72,6 +74,35 @@ def grid(settings: Suppress, own: Suppress, *, cap: int) -> Iterator[Suppress]:
     for agnostic in (own.class_agnostic, not own.class_agnostic):
         yield from (replace(base, iou=iou, class_agnostic=agnostic) for iou in (own.iou, *IOUS))
     yield replace(base, method=Suppressor.IN_GRAPH)
+    yield replace(base, multi_label=not own.multi_label)
+
+
+def solved_candidates(evidence: Evidence, hypothesis: Hypothesis, best: Trial, indices: Sequence[int]) -> Trial:
+    """The roundest number of boxes before NMS that leaves less of the distance, if one does.
+
+    It is at least the rank of the last detection that an image shows among the image's anchors.
+    """
+    ranks = [rank for index in indices if (rank := last_rank(evidence, hypothesis, index))]
+    lowest = max(ranks, default=0)
+    if not lowest or lowest >= best.settings.max_candidates:
+        return best
+    caps = sorted({lowest, *(step * (lowest // step + 1) for step in (5, 10, 50, 100))})
+    trial = nearest(
+        evidence,
+        hypothesis,
+        [replace(best.settings, max_candidates=cap, iou=iou) for cap in caps for iou in {best.settings.iou, hypothesis.spec.suppress.iou}],
+        indices,
+    )
+    return trial if trial.distance < best.distance else best
+
+
+def last_rank(evidence: Evidence, hypothesis: Hypothesis, index: int) -> int:
+    """How many anchors of an image have the score of its last detection or a better one; 0 without detections."""
+    found = evidence.candidate[index]
+    if not len(found):
+        return 0
+    best = evidence.candidates(hypothesis, index).scores.max(axis=1, initial=-np.inf)
+    return int((best >= found.scores[-1] - tolerance(evidence, found.scores[-1:])[0]).sum())
 
 
 def nearest(evidence: Evidence, hypothesis: Hypothesis, trials: Sequence[Suppress], indices: Sequence[int]) -> Trial:
@@ -115,8 +146,12 @@ def differences(found: Suppress, own: Suppress) -> Iterator[Suspect]:
         yield one("class_agnostic_vs_per_class", part, "class_agnostic", found.class_agnostic)
     if found.confidence != own.confidence:
         yield one("conf_threshold", part, "confidence", found.confidence, confidence=found.confidence)
-    if found.max_detections != own.max_detections:
-        yield one("topk_max_det_caps", part, "max_detections", found.max_detections, max_detections=found.max_detections)
+    if found.multi_label != own.multi_label:
+        yield one("multi_label", part, "multi_label", found.multi_label)
+    for name in ("max_detections", "max_candidates"):
+        number = getattr(found, name)
+        if number != getattr(own, name):
+            yield one("topk_max_det_caps", part, name, number, **{name: number})
 
 
 def roundest(low: float, high: float) -> float:

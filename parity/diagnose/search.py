@@ -117,6 +117,7 @@ def searched(evidence: Evidence, healthy: Hypothesis, given: Suspects) -> Findin
     """The faults of every stage beside those that are given, fitted on half of the images and judged on the other."""
     start = with_all(healthy, given)
     differing = [index for index in evidence.chosen if not evidence.compare(healthy, index).agrees]
+    differing.sort(key=lambda index: -len(evidence.candidate[index]))  # so that both halves have something to tell
     fitted = sorted({*differing[::2], *evidence.chosen[::2]} - set(differing[1::2]))
     judged = differing[1::2] or differing
     stages = search(evidence, start, fitted)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parity.diagnose.tampering import Cut, Tamper
+from parity.diagnose.tampering import LARGEST_BYTE, Cut, Tamper
 from parity.spec import (
     Activation,
     BoxFormat,
@@ -26,6 +26,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PAD_VALUES = (0, 64, 144, 200, 255)
 SIZES = (0.5, 0.65, 0.8, 1.25, 1.5, 2.0)  # of the network's side
 LARGEST_TRIED = 1280  # px: beyond, one run costs as much as ten at 640
+LETTERBOXED: tuple[tuple[str, float | str], ...] = (("restored", "as of a letterbox"),)
 CORNER_OFFSETS = ((0.0, 1.0), (0.0, -1.0), (0.5, 0.5), (-0.5, -0.5), (1.0, 1.0), (-1.0, -1.0))  # px, of conventions that count pixels
 
 
@@ -137,8 +138,13 @@ def score_readings() -> Iterator[Suspect]:
     yield at_cut("output_layout_not_transposed", Cut.OUTPUT, "reshaped")
     yield at_cut("v5_style_decode_on_v8", Cut.OUTPUT, "first_class_as_objectness")
     yield at_cut("int8_io_not_dequantised", Cut.OUTPUT, "integers")
-    yield at_cut("int8_head_concat_one_scale", Cut.OUTPUT, "one_scale")
+    yield one_scale(LARGEST_BYTE)
     yield from precisions()
+
+
+def one_scale(steps: int) -> Suspect:
+    """Boxes and scores on one grid."""
+    return at_cut("int8_head_concat_one_scale", Cut.OUTPUT, "one_scale", float(steps))
 
 
 def precisions() -> Iterator[Suspect]:
@@ -172,20 +178,18 @@ def coordinate_choices(spec: PipelineSpec) -> Iterator[tuple[Suspect | None, ...
 
 
 def pad_roundings() -> Iterator[Suspect]:
-    """The padding computed again, from the picture that was resized or from the image."""
-    exact = ("restore", "pad_rounding", PadRounding.EXACT)
-    yield Suspect("pad_rounding_1px", (exact,))
-    yield Suspect("pad_rounding_1px", (exact, ("restore", "geometry", RestoreGeometry.LETTERBOX)))
+    """The padding computed again, or taken from the other side."""
+    for rounding in PadRounding:
+        yield one("pad_rounding_1px", "restore", "pad_rounding", rounding)
 
 
 def geometries() -> Iterator[Suspect]:
     """Boxes restored by another geometry than that of the preprocessing."""
-    wrong = {
-        RestoreGeometry.STRETCH: "each axis alone",
-        RestoreGeometry.NO_PAD: "padding left in",
-        RestoreGeometry.NETWORK: "none",
-        RestoreGeometry.LETTERBOX: "as of a letterbox",
-    }
+    wrong = {RestoreGeometry.STRETCH: "each axis alone", RestoreGeometry.NO_PAD: "padding left in", RestoreGeometry.NETWORK: "none"}
     for geometry, how in wrong.items():
         yield one("unletterbox_missing_or_wrong", "restore", "geometry", geometry, restored=how)
-    yield one("hw_swapped", "restore", "geometry", RestoreGeometry.SWAPPED)
+    computed = {RestoreGeometry.LETTERBOX: "unletterbox_missing_or_wrong", RestoreGeometry.SWAPPED: "hw_swapped"}
+    for geometry, name in computed.items():
+        for rounding in (PadRounding.APPLIED, PadRounding.RATIO):
+            values = (("restore", "geometry", geometry), ("restore", "pad_rounding", rounding))
+            yield Suspect(name, values, parameters=LETTERBOXED if geometry is RestoreGeometry.LETTERBOX else ())

@@ -77,10 +77,10 @@ def bfloat(output: Array, network: Network) -> Array:
     return np.asarray(rounded.view(np.float32))
 
 
-def one_scale(output: Array, network: Network) -> Array:
-    """Boxes and scores on one grid of 255 steps up to the largest number."""
+def one_scale(output: Array, network: Network, steps: float = LARGEST_BYTE) -> Array:
+    """Boxes and scores on one grid of so many steps up to the largest number."""
     del network
-    step = np.abs(output).max() / np.float32(LARGEST_BYTE)
+    step = np.abs(output).max() / np.float32(steps)
     return np.asarray(np.round(output / step) * step)
 
 
@@ -121,7 +121,7 @@ def has_levels(output: Array, network: Network) -> bool:
 
 
 ON_INPUT: Mapping[str, Callable[[Array], Array]] = {"whole_numbers": whole_numbers, "striped": striped}
-ON_OUTPUT: Mapping[str, Callable[[Array, Network], Array]] = {
+ON_OUTPUT: Mapping[str, Callable[..., Array]] = {
     "reshaped": reshaped,
     "first_class_as_objectness": first_class_as_objectness,
     "half": half,
@@ -147,7 +147,7 @@ def tampered_output(output: Array, network: Network, tampering: tuple[Tamper, ..
     """The raw head as it is read; what needs the usual levels leaves another head as it is."""
     for tamper in tampering:
         if tamper.cut is Cut.OUTPUT and (tamper.name not in NEED_LEVELS or has_levels(output, network)):
-            output = np.asarray(ON_OUTPUT[tamper.name](output, network), np.float32)
+            output = np.asarray(ON_OUTPUT[tamper.name](output, network, *tamper.values), np.float32)
     return output
 
 
