@@ -94,14 +94,18 @@ def preprocessing(side: int) -> tuple[Plant, ...]:
         *(setting("resize_interpolation", "interpolation", name, interpolation=name) for name in FILTERS),
         *(setting("pad_value", "pad", value, pad_value=value) for value in (0, 97, 255)),
         Plant("pad_position", settings={"pad_position": "top_left"}),
-        Plant("hw_swapped", "resized", {"swapped": "resize"}),
-        Plant("hw_swapped", "restored", {"swapped": "restore"}),
+        *(
+            Plant("hw_swapped", f"{where}d, {gain}", {"swapped": where, "unletterbox": way})
+            for where in ("resize", "restore")
+            for gain, way in GAINS
+        ),
         Plant("layout_nhwc_nchw", settings={"input_layout": "reshape"}),
         Plant("integer_division_or_dtype", settings={"integer_division": True}),
         Plant("small_image_not_upscaled", settings={"scale_up": False}),
     )
 
 
+GAINS = (("one gain", "letterbox"), ("a gain for each axis", "inverse"))
 FILTERS = ("area", "cubic", "nearest", "pil_bilinear")
 
 

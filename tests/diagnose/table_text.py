@@ -55,7 +55,7 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"{requirement.what}: {good} of {total} ({good / total:.1%}, required {requirement.least:.0%})"
     alone = to_name(outcomes, "single")
     yield f"singles with no other name: {sum(outcome.fully for outcome in alone)} of {len(alone)}"
-    yield f"singles with their values: {sum(outcome.values_right for outcome in alone)} of {len(alone)}"
+    yield f"singles named first with their values: {sum(outcome.first and outcome.values_right for outcome in alone)} of {len(alone)}"
     for requirement, _, _ in measured(outcomes):
         for outcome in to_name(outcomes, requirement.kind):
             if not requirement.holds(outcome):
