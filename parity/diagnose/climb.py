@@ -68,10 +68,10 @@ def up_to_the_network(evidence: Evidence, start: Hypothesis, indices: Sequence[i
     readings: list[Suspects] = [(), *((suspect,) for suspect in possible_readings(evidence, start, indices))]
     precise = [each for each in readings[1:] if each[0].fault in PRECISIONS]
     shares = {chosen: fingerprint(evidence, with_all(start, chosen), indices) for chosen in readings}
-    found = next((chosen for chosen in (*precise, *readings) if shares[chosen] >= (ROUNDED if chosen in precise else FOUND)), None)
+    found = next((chosen for chosen in (*precise, *readings) if shares[chosen] >= enough(chosen)), None)
     if found is not None:
         return found
-    for chosen in readings:
+    for chosen in (*precise, *readings):
         if (relabelled := with_labels(evidence, start, chosen, indices)) is not None:
             return relabelled
     best, best_share = max(((chosen, shares[chosen]) for chosen in readings), key=lambda each: each[1])
@@ -81,15 +81,20 @@ def up_to_the_network(evidence: Evidence, start: Hypothesis, indices: Sequence[i
         share = fingerprint(evidence, with_all(start, solved), indices)
         if share > best_share + LEAST_GAIN:
             best, best_share = solved, share
-        if share >= FOUND:
+        if share >= enough(solved):
             break
     return best
+
+
+def enough(chosen: Suspects) -> float:
+    """The share of the candidate's scores that has to be found: of rounded numbers a few fall to a neighbour."""
+    return ROUNDED if any(suspect.fault in PRECISIONS for suspect in chosen) else FOUND
 
 
 def with_labels(evidence: Evidence, start: Hypothesis, chosen: Suspects, indices: Sequence[int]) -> Suspects | None:
     """Faults with the table of classes that their scores show; ``None`` where scores do not agree without classes, or no table holds."""
     hypothesis = with_all(start, chosen)
-    if fingerprint(evidence, hypothesis, indices, labels=False) < FOUND:
+    if fingerprint(evidence, hypothesis, indices, labels=False) < enough(chosen):
         return None
     table = label_suspect(evidence, hypothesis, indices)
     return None if table is None else (*chosen, table)
@@ -152,7 +157,7 @@ def climb(evidence: Evidence, start: Hypothesis, indices: Sequence[int], *, labe
         if not beam or beam[0][0] > best[0] * (1 - LEAST_STEP):
             break
         best = beam[0]
-        if fingerprint(evidence, with_all(start, best[1]), indices, labels=labels) >= FOUND:
+        if fingerprint(evidence, with_all(start, best[1]), indices, labels=labels) >= enough(best[1]):
             break
     return tuple(suspect for suspect in best[1] if suspect.fault != NUISANCE)
 

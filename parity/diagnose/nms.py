@@ -13,6 +13,7 @@ from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, one
 from parity.spec import Suppress, Suppressor
 
 IOUS = tuple(np.round(np.arange(0.15, 1.0, 0.1), 2).tolist())
+STEPS = tuple(digit * 10.0**-place for place in range(1, 7) for digit in (1, 0.5))  # 0.1, 0.05, 0.01, ...
 JUST_BELOW = 1e-6
 NOISE = 0.002  # of the detections, that rounding exchanges where hundreds of boxes have nearly one score
 
@@ -73,10 +74,10 @@ def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indi
 def grid(settings: Suppress, own: Suppress, *, cap: int) -> Iterator[Suppress]:
     """Settings to try: thresholds of classes apart and together, and no suppression at all."""
     base = replace(settings, max_detections=cap)
-    for agnostic in (own.class_agnostic, not own.class_agnostic):
-        yield from (replace(base, iou=iou, class_agnostic=agnostic) for iou in (own.iou, *IOUS))
+    others: tuple[dict[str, bool], ...] = {}, {"class_agnostic": not own.class_agnostic}, {"multi_label": not own.multi_label}
+    for other in others:
+        yield from (replace(base, iou=iou, **other) for iou in (own.iou, *IOUS))
     yield replace(base, method=Suppressor.IN_GRAPH)
-    yield replace(base, multi_label=not own.multi_label)
 
 
 def solved_candidates(evidence: Evidence, hypothesis: Hypothesis, best: Trial, indices: Sequence[int]) -> Trial:
@@ -159,10 +160,9 @@ def differences(found: Suppress, own: Suppress) -> Iterator[Suspect]:
 
 
 def roundest(low: float, high: float) -> float:
-    """The number of fewest decimals within an interval."""
-    for decimals in range(1, 7):
-        step = 10.0**-decimals
-        value = round(np.ceil(round(low / step, 6)) * step, decimals)
+    """The roundest number of a range: a multiple of the largest step, and of several the one nearest to the middle."""
+    for step in STEPS:
+        value = round(round((low + high) / 2 / step) * step, 6)
         if low <= value <= high:
             return float(value)
     return (low + high) / 2

@@ -14,7 +14,7 @@ from parity.diagnose.suspects import Suspect
 
 LARGEST_BATCH = 64
 LEAST_SHOWN = 2  # batches, and images of either kind: one alone may have lost its detections otherwise
-MOST_COMPARED = 300  # images that are assigned to each other
+MOST_COMPARED = 200  # images that are assigned to each other
 STRONG = 0.5  # of the distance between images in their order, that another order must leave at most
 
 

@@ -152,6 +152,7 @@ class Judge:
         self.spec: PipelineSpec = replace(checkpoint.spec, preprocess=replace(checkpoint.spec.preprocess, size=size))
         self.limits: Limits = BY_FAMILY.get(checkpoint.family, FLOAT32)
         self.session = PyTorchSession(checkpoint.network, threads=1)
+        self.fast = self.session.faster()
         self.images = ground.open()
         self.reference = list(self._observe())
         self.outputs: dict[str, np.ndarray] = {}  # of the network, shared by all diagnoses
@@ -203,7 +204,7 @@ class Judge:
 
     def _diagnose(self, candidate: Sequence[Detections], rounding: Rounding, chosen: Sequence[int]) -> Finding | None:
         """The diagnosis by the most telling images, as the gate asks for it."""
-        evidence = Evidence(self.session, self.images, candidate, rounding, self.limits, chosen=chosen, outputs=self.outputs)
+        evidence = Evidence(self.fast, self.images, candidate, rounding, self.limits, chosen=chosen, outputs=self.outputs)
         return diagnose(evidence, self.spec, [seen.deployed for seen in self.reference])
 
 

@@ -33,7 +33,15 @@ def test_settings_that_differ_have_names(changes: dict[str, Any], faults: dict[s
 
 @pytest.mark.parametrize(
     ("low", "high", "value"),
-    [(0.41, 0.52, 0.5), (0.2551, 0.2593, 0.256), (0.3699, 0.3701, 0.37), (0.7, 0.7, 0.7), (0.123456789, 0.12345679, 0.1234567895)],
+    [
+        (0.41, 0.52, 0.5),
+        (0.42, 0.48, 0.45),
+        (0.2551, 0.2593, 0.257),
+        (0.61, 0.63, 0.62),
+        (0.3699, 0.3701, 0.37),
+        (0.7, 0.7, 0.7),
+        (0.123456789, 0.12345679, 0.1234567895),
+    ],
 )
 def test_a_threshold_is_the_roundest_number_of_its_range(low: float, high: float, value: float) -> None:
     assert roundest(low, high) == pytest.approx(value)
