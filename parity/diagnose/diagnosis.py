@@ -101,11 +101,15 @@ def can_simulate(spec: PipelineSpec) -> bool:
 
 
 def telling_images(comparisons: Sequence[ImageComparison]) -> list[int]:
-    """The images whose difference has most to tell, each by its number of unequal detections; then any with detections."""
+    """The images whose difference has most to tell, each by its number of unequal detections; then any with detections.
+
+    At least half of them have detections of the candidate, where so many have: an empty image only tells that something is wrong.
+    """
     unequal = [len(each.missed) + len(each.ghosts) + len(np.union1d(each.shifted, each.rescored)) for each in comparisons]
     shown = [len(each.matches.candidate) + len(each.matches.reference) for each in comparisons]
     order = sorted(range(len(comparisons)), key=lambda index: (-(unequal[index] > 0), -unequal[index], -shown[index]))
-    return order[:MOST_IMAGES]
+    speaking = [index for index in order if len(comparisons[index].matches.candidate)][: MOST_IMAGES // 2]
+    return [*speaking, *(index for index in order if index not in speaking)][:MOST_IMAGES]
 
 
 def diagnoses(contest: Contest, evidence: Evidence, healthy: Hypothesis, found: Finding) -> Iterator[Diagnosis]:

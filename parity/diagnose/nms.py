@@ -54,13 +54,7 @@ def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indi
     """The settings of suppression that differ from the reference's ``own``."""
     if own.iou is None:
         return ()
-    open_settings = hypothesis.spec.suppress
-    caps = dict.fromkeys((own.max_detections, open_settings.max_detections))
-    best = nearest(evidence, hypothesis, [replace(open_settings, max_detections=cap) for cap in caps], indices)
-    if best.distance > NOISE:
-        trials = [best.settings, *(trial for cap in caps for trial in grid(open_settings, own, cap=cap))]
-        best = nearest(evidence, hypothesis, trials, indices)
-        best = solved_iou(evidence, hypothesis, best.settings, own.iou, indices)
+    best = simplest(evidence, hypothesis, own, indices)
     if best.distance > NOISE:
         best = solved_candidates(evidence, hypothesis, best, indices)
     confidence = solved_confidence(evidence, with_settings(hypothesis, replace(best.settings, confidence=own.confidence)), indices)
@@ -71,12 +65,27 @@ def nms_suspects(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indi
     return tuple(differences(solved, own))
 
 
-def grid(settings: Suppress, own: Suppress, *, cap: int) -> Iterator[Suppress]:
-    """Settings to try: thresholds of classes apart and together, and no suppression at all."""
-    base = replace(settings, max_detections=cap)
-    others: tuple[dict[str, bool], ...] = {}, {"class_agnostic": not own.class_agnostic}, {"multi_label": not own.multi_label}
-    for other in others:
-        yield from (replace(base, iou=iou, **other) for iou in (own.iou, *IOUS))
+def simplest(evidence: Evidence, hypothesis: Hypothesis, own: Suppress, indices: Sequence[int]) -> Trial:
+    """The first settings that leave nothing but noise: the reference's own, others, and others with a cap; else the nearest."""
+    settings = hypothesis.spec.suppress
+    uncapped = replace(settings, max_detections=own.max_detections)
+    steps = [uncapped], list(grid(uncapped, own)), [settings], list(grid(settings, own))
+    best = Trial(np.inf, uncapped)
+    for trials in steps if settings != uncapped else steps[:2]:
+        found = nearest(evidence, hypothesis, trials, indices)
+        if len(trials) > 1:
+            found = solved_iou(evidence, hypothesis, found.settings, own.iou or 0.0, indices)
+        best = min(best, found, key=lambda trial: trial.distance)
+        if best.distance <= NOISE:
+            break
+    return best
+
+
+def grid(base: Suppress, own: Suppress) -> Iterator[Suppress]:
+    """Settings to try: thresholds of classes apart and together, of the best class and of several, and no suppression at all."""
+    others = replace(base, class_agnostic=not own.class_agnostic), replace(base, multi_label=not own.multi_label)
+    for trial in (base, *others):
+        yield from (replace(trial, iou=iou) for iou in (own.iou, *IOUS))
     yield replace(base, method=Suppressor.IN_GRAPH)
 
 

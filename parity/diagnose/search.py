@@ -21,9 +21,10 @@ from parity.diagnose.order import STRONG, Order, batch_order, image_order
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, at_cut, preprocessing, score_readings, with_all
 from parity.diagnose.tampering import Cut
 from parity.faults import fault
-from parity.spec import PipelineSpec
+from parity.spec import Fit, PipelineSpec, RestoreGeometry
 
 PARTIAL = 0.9
+LEAST_PART = 0.005  # of the detections
 CLEAR = 0.1  # of the distance between scores, that a fault between images leaves at most to be looked at first
 LATE = at_cut("buffer_reuse_or_early_free", Cut.IMAGES, "previous")
 
@@ -139,7 +140,17 @@ def search(evidence: Evidence, start: Hypothesis, indices: Sequence[int]) -> Sus
     loose = opened(evidence, start)
     network = up_to_the_network(evidence, loose, indices)
     after = coordinate_suspects(evidence, with_all(loose, network), indices)
-    return with_thresholds(evidence, start, (*network, *after), indices)
+    return with_thresholds(evidence, start, as_one(network, after), indices)
+
+
+def as_one(network: Suspects, after: Suspects) -> Suspects:
+    """Both stages' faults; a picture of exchanged sides whose boxes are restored as if it had none is one fault."""
+    swapped = next((suspect for suspect in network if ("preprocess", "fit", Fit.SWAPPED) in suspect.values), None)
+    healthy = next((suspect for suspect in after if ("restore", "geometry", RestoreGeometry.LETTERBOX) in suspect.values), None)
+    if swapped is None or healthy is None:
+        return (*network, *after)
+    both = replace(swapped, values=(*swapped.values, *healthy.values))
+    return (*(both if each is swapped else each for each in network), *(each for each in after if each is not healthy))
 
 
 def with_thresholds(evidence: Evidence, start: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
@@ -152,8 +163,9 @@ def with_thresholds(evidence: Evidence, start: Hypothesis, suspects: Suspects, i
 def needed(evidence: Evidence, healthy: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
     """The faults without those that the result does not need."""
     kept, distance = suspects, evidence.distance(with_all(healthy, suspects), indices)
+    tolerated = distance + LEAST_PART * (distance > 0)  # where noise leaves a rest, no fault is named for a part of it
     for suspect in reversed(suspects):
         fewer = tuple(each for each in kept if each is not suspect)
-        if evidence.distance(with_all(healthy, fewer), indices) <= distance:
+        if evidence.distance(with_all(healthy, fewer), indices) <= tolerated:
             kept = fewer
     return kept

@@ -23,7 +23,7 @@ from parity.spec import (
 )
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-PAD_VALUES = (0, 64, 144, 200, 255)
+PAD_VALUES = (0, 48, 80, 98, 108, 120, 132, 160, 208, 255)  # denser near 114, from which the search must see its way
 SIZES = (0.5, 0.65, 0.8, 1.25, 1.5, 2.0)  # of the network's side
 LARGEST_TRIED = 1280  # px: beyond, one run costs as much as ten at 640
 LETTERBOXED: tuple[tuple[str, float | str], ...] = (("restored", "as of a letterbox"),)
@@ -87,7 +87,7 @@ def preprocessing(own: Preprocess) -> Iterator[Suspect]:
     yield one("stretch_instead_of_letterbox", part, "fit", Fit.STRETCH)
     yield one("rect_vs_square_letterbox", part, "fit", Fit.LETTERBOX if own.fit is Fit.RECT else Fit.RECT)
     if own.size[0] == own.size[1]:
-        yield Suspect("hw_swapped", ((part, "fit", Fit.SWAPPED), ("restore", "geometry", RestoreGeometry.LETTERBOX)))
+        yield one("hw_swapped", part, "fit", Fit.SWAPPED)
     yield one("channel_order_bgr", part, "channel_order", other_order(own))
     yield from pixel_values(own)
     yield from (pad_value(value) for value in PAD_VALUES)

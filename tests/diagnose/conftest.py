@@ -68,7 +68,7 @@ def named(checkpoint: Checkpoint, network: Any, images: list[DatasetImage], spec
     session, outputs = PyTorchSession(checkpoint.network, threads=1), {}
 
     def call(*, decimals: int | None = None, **settings: Any) -> Finding | None:
-        rows = [as_array(detect(image.path, network, Settings(side=SIDE, **settings))) for image in images]
+        rows = [as_array(detect(image.path, network, Settings(**{"side": SIDE, **settings}))) for image in images]
         rounding = Rounding() if decimals is None else Rounding(2 * 10.0**-decimals, 10.0**-decimals)
         rows = rows if decimals is None else [each.round(decimals) for each in rows]
         candidate = [Detections.best_first(each[:, :4], each[:, 4], each[:, 5]) for each in rows]
