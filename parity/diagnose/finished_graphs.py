@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from parity.diagnose.entrance import entrance_restorations
 from parity.diagnose.graph import BY_OPERATOR, exporter_faults, fault_of, fresh_model, layers_of, restoring
 from parity.diagnose.inner_graph import Edit, all_constants, edited, is_number, network, nodes_in_order
 from parity.diagnose.naming import Named, alike
-from parity.diagnose.onnx_edit import attributes, load_graph, store
+from parity.diagnose.onnx_edit import Value, attributes, load_graph, store
 from parity.diagnose.resizing import resize_restorations
 from parity.diagnose.trials import Restoration, Trial, Variant
 from parity.diagnose.weights import STATE_FAULTS, compare_weights
@@ -123,8 +123,9 @@ def put_back(found: Sequence[Difference]) -> Edit:
 
 def threshold_edits(fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> Iterator[tuple[tuple[Named, ...], Edit]]:
     """Thresholds that differ, the operators of one kind paired in their order."""
+    stored = [all_constants(view.graph) for view in (fresh, candidate)]
     for threshold in THRESHOLDS:
-        own, other = numbers(fresh, threshold), numbers(candidate, threshold)
+        own, other = numbers(fresh, stored[0], threshold), numbers(candidate, stored[1], threshold)
         if len(own) != len(other):
             continue
         for (_, right), (place, value) in zip(own, other, strict=True):
@@ -134,9 +135,8 @@ def threshold_edits(fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> Itera
                 yield (named,), set_input(place, threshold.index, right)
 
 
-def numbers(view: onnx.ModelProto, threshold: Threshold) -> list[tuple[str, float]]:
+def numbers(view: onnx.ModelProto, stored: Mapping[str, Value], threshold: Threshold) -> list[tuple[str, float]]:
     """The stored numbers of a kind with the first output of their nodes."""
-    stored = all_constants(view.graph)
     nodes = [node for node in nodes_in_order(view.graph) if node.op_type == threshold.operator and len(node.input) > threshold.index]
     given = [(node.output[0], stored.get(node.input[threshold.index])) for node in nodes]
     return [(name, float(value.item())) for name, value in given if value is not None and is_number(value)]
