@@ -54,7 +54,7 @@ def graph_restorations(trial: Trial, path: Path) -> Iterator[Restoration]:
     found = (
         *((named, edit) for named, edit in layer_edits(trial, own, other)),
         *threshold_edits(own, other),
-        *cap_edits(own, other),
+        *(cap_edits(own, other) if same_names(own, other) else last_cap(trial, own, other)),
         *resize_restorations(own, other),
     )
     for index, (named, edit) in enumerate(found):
@@ -155,16 +155,34 @@ def set_input(output: str, index: int, number: float) -> Edit:
     return edit
 
 
-def cap_edits(fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> Iterator[tuple[tuple[Named, ...], Edit]]:
-    """Counts that differ in files of one exporter; another writes other slices, and they cannot be paired."""
+def same_names(fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> bool:
+    """Whether one exporter wrote both, so that nodes of one name are the same."""
+    return len(of_one_name(fresh, candidate)) >= SAME_NAMES * len(candidate.graph.node)
+
+
+def of_one_name(fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> list[tuple[onnx.NodeProto, onnx.NodeProto]]:
+    """The nodes of both that have one name and one operator."""
     named = {node.name: node for node in fresh.graph.node if node.name}
-    alike_ = [node for node in candidate.graph.node if node.name in named and named[node.name].op_type == node.op_type]
-    if len(alike_) < SAME_NAMES * len(candidate.graph.node):
-        return
+    pairs = [(named[node.name], node) for node in candidate.graph.node if node.name in named]
+    return [(own, other) for own, other in pairs if own.op_type == other.op_type]
+
+
+def last_cap(trial: Trial, fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> Iterator[tuple[tuple[Named, ...], Edit]]:
+    """Where another exporter wrote the file: ends of slices that a fresh export has nowhere, put to the reference's number."""
+    ends, right = Threshold("Slice", 2, "topk_max_det_caps", "max_detections"), trial.thresholds.max_detections
+    known = {value for _, value in numbers(fresh, all_constants(fresh.graph), ends)}
+    for place, value in numbers(candidate, all_constants(candidate.graph), ends):
+        if value not in known and value > 0:
+            named = Named(ends.fault, f"{value:g} put to {right} at {place}", {ends.parameter: value})
+            yield (named,), set_input(place, ends.index, right)
+
+
+def cap_edits(fresh: onnx.ModelProto, candidate: onnx.ModelProto) -> Iterator[tuple[tuple[Named, ...], Edit]]:
+    """Counts that differ in files of one exporter."""
     own, other = all_constants(fresh.graph), all_constants(candidate.graph)
     found: list[tuple[str, int, np.ndarray, np.ndarray]] = []
-    for node in (node for node in alike_ if node.op_type in CAPPED):
-        for index, (mine, theirs) in enumerate(zip(named[node.name].input, node.input, strict=False)):
+    for one, node in (pair for pair in of_one_name(fresh, candidate) if pair[1].op_type in CAPPED):
+        for index, (mine, theirs) in enumerate(zip(one.input, node.input, strict=False)):
             if mine in own and theirs in other and counts_differ(own[mine], other[theirs]):
                 found.append((node.output[0], index, own[mine], other[theirs]))
     if found:

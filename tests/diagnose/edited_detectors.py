@@ -117,11 +117,11 @@ def higher_confidence(model: onnx.ModelProto) -> None:
 
 
 def few_detections(model: onnx.ModelProto) -> None:
-    """At most two detections are kept: every count of 100 in the last part is a 2."""
+    """At most three detections are kept: every count of 100 is a 3."""
     for node in of_type(model, "Constant"):
         value = numbers(node)
         if value.dtype == np.int64 and (value == 100).any():
-            node.attribute[0].t.CopyFrom(numpy_helper.from_array(np.where(value == 100, 2, value)))
+            node.attribute[0].t.CopyFrom(numpy_helper.from_array(np.where(value == 100, 3, value)))
 
 
 # In front

@@ -46,7 +46,7 @@ PLANTS: dict[Edit, tuple[str, dict[str, Any]]] = {
     planted.looser_suppression: ("nms_iou_threshold", {"iou": 0.83}),
     planted.stricter_proposals: ("nms_iou_threshold", {"iou": 0.12}),
     planted.higher_confidence: ("conf_threshold", {"confidence": 0.63}),
-    planted.few_detections: ("topk_max_det_caps", {"max_detections": 2.0}),
+    planted.few_detections: ("topk_max_det_caps", {"max_detections": 3.0}),
     planted.blue_first: ("channel_order_bgr", NO_PARAMETERS),
     planted.divides_again: ("graph_and_host_both_preprocess", NO_PARAMETERS),
     planted.expects_bytes: ("value_range_255", {"divisor": 255.0}),
@@ -112,9 +112,13 @@ def test_weights_of_another_state_are_stale_or_not_averaged(diagnose: Diagnose, 
     assert {(each.status, each.method) for each in found} == {CONFIRMED}
 
 
-def test_two_faults_of_a_graph_are_both_named(diagnose: Diagnose, plant: Callable[..., Path]) -> None:
-    found = diagnose(plant(planted.looser_suppression, planted.rois_half_a_pixel_off))
-    assert {each.fault for each in found} == {"nms_iou_threshold", "roialign_half_pixel"}
+def test_two_faults_of_another_exporters_file_are_both_named(diagnose: Diagnose, tmp_path: Path) -> None:
+    file = plain_export(TRAINED, tmp_path / "plain.onnx")
+    model = onnx.load(file)
+    planted.few_detections(model)
+    onnx.save(model, file)
+    found = diagnose(file)
+    assert {each.fault: each.parameters for each in found} == {"torchvision_size_baked": {}, "topk_max_det_caps": {"max_detections": 3.0}}
     assert {(each.status, each.method) for each in found} == {CONFIRMED}
 
 
