@@ -14,6 +14,7 @@ from parity.contests import Contest, Gate, category_indices
 from parity.detections import Detections
 from parity.diagnose.alternatives import separating_image
 from parity.diagnose.evidence import Evidence
+from parity.diagnose.finished import name_finished
 from parity.diagnose.network import name_network
 from parity.diagnose.search import Finding, diagnose
 from parity.diagnose.stages import compare_stages
@@ -48,18 +49,29 @@ class Causes:
 def name_causes(gate: Gate, contest: Contest, sides: Sides) -> Causes:
     """What turns the reference into the candidate, by the images that differ most; a candidate that is a file is looked into.
 
-    Only a reference whose raw head is seen can be simulated: not recorded detections, and no network that suppresses inside.
+    Only a reference whose raw head is seen can be simulated: not recorded detections, and no network that suppresses inside; there
+    faults are undone in the candidate.
     """
     chosen = telling_images(sides.comparisons)
     images = [gate.dataset.images[index] for index in chosen]
     stages = compare_stages(gate, contest, images[:LOOKED_INTO])
     if stages is None:
-        return Causes(name_pipeline(gate, contest, sides, chosen))
+        return Causes(name_without_head(gate, contest, sides, chosen))
     network = name_network(gate, contest, images)
     pipeline = name_pipeline(gate, contest, sides, chosen) if not network or specs_differ(contest) else ()
     found = (*network, *pipeline)
     explained = any(each.status == "confirmed" for each in found) or stages.guilty is None
     return Causes(found, "" if explained else f"a difference that starts at the stage {stages.guilty} has no name, or not all of it")
+
+
+def name_without_head(gate: Gate, contest: Contest, sides: Sides, chosen: Sequence[int]) -> tuple[Diagnosis, ...]:
+    """The faults of a candidate whose raw head is not seen: by simulating it where that explains all, else by what undoes them."""
+    simulated = name_pipeline(gate, contest, sides, chosen)
+    if any(each.status == "confirmed" for each in simulated):
+        return simulated
+    images = [gate.dataset.images[index] for index in chosen]
+    restored = name_finished(gate, contest, images, [sides.reference[index] for index in chosen], sides.rounding)
+    return restored if any(each.status == "confirmed" for each in restored) else simulated or restored
 
 
 def specs_differ(contest: Contest) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from parity.contests import Gate
 from parity.convert import convert
 from parity.diagnose.alignment import WEIGHTED, Alignment, Difference, align, differences
 from parity.diagnose.divergence import first_divergence
@@ -20,6 +21,7 @@ from parity.diagnose.onnx_edit import bypass, constants, copied, load_graph, run
 from parity.diagnose.states import raw_state
 from parity.diagnose.weights import STATE_FAULTS, Layers, compare_weights
 from parity.errors import ParityError
+from parity.request import Size
 
 BY_OPERATOR = {
     "Resize": "resize_coord_mode",
@@ -46,7 +48,11 @@ class Group:
 
 def fresh_export(case: Case) -> onnx.ModelProto | None:
     """The reference's checkpoint exported anew at the candidate's size."""
-    gate, size = case.gate, case.probes[0].size
+    return fresh_model(case.gate, case.probes[0].size)
+
+
+def fresh_model(gate: Gate, size: Size) -> onnx.ModelProto | None:
+    """The reference's checkpoint exported anew at a size; ``None`` where there is none or it cannot be exported."""
     if gate.checkpoint is None:
         return None
     try:

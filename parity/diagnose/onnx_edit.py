@@ -35,10 +35,15 @@ class EditedSession(CheckedSession):
         except Exception as failure:  # noqa: BLE001 - its exception classes have no common base
             raise BadInput("ONNX Runtime cannot open the edited graph", found=failure) from None
         self._input, shape, self._dtype = image_input(self._session, Path("edited.onnx"))
+        self._batched = len(self._session.get_inputs()[0].shape) == len(shape)
         super().__init__("onnx", shape)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        outputs = self._session.run(None, {self._input: tensor.astype(self._dtype, copy=False)})
+        fed = tensor if self._batched else tensor[0]
+        try:
+            outputs = self._session.run(None, {self._input: fed.astype(self._dtype, copy=False)})
+        except Exception as failure:  # noqa: BLE001 - its exception classes have no common base
+            raise BadInput("the edited graph fails", found=failure) from None
         return tuple(np.asarray(output, np.float32) for output in outputs)
 
 
