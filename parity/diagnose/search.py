@@ -16,6 +16,7 @@ from parity.diagnose.climb import up_to_the_network
 from parity.diagnose.coordinates import coordinate_suspects
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.fingerprint import score_distance
+from parity.diagnose.labels import label_suspect
 from parity.diagnose.nms import nms_suspects, opened
 from parity.diagnose.order import STRONG, Order, batch_order, image_order
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, at_cut, preprocessing, score_readings, with_all
@@ -126,8 +127,8 @@ def searched(evidence: Evidence, healthy: Hypothesis, given: Suspects) -> Findin
     if not suspects:
         return None
     before, after = (evidence.distance(each, judged) for each in (healthy, with_all(healthy, suspects)))
-    if not evidence.agrees(with_all(healthy, suspects), evidence.chosen):  # a threshold may lie between what both halves show
-        suspects = needed(evidence, healthy, with_thresholds(evidence, healthy, suspects, evidence.chosen), evidence.chosen)
+    if not evidence.agrees(with_all(healthy, suspects), evidence.chosen):  # both halves may show other classes, and other overlaps
+        suspects = needed(evidence, healthy, learned_anew(evidence, healthy, suspects), evidence.chosen)
     confirmed = evidence.agrees(with_all(healthy, suspects), evidence.chosen)
     finding = Finding(suspects, before, after, confirmed)
     if not confirmed and finding.explains < PARTIAL:
@@ -151,6 +152,17 @@ def as_one(network: Suspects, after: Suspects) -> Suspects:
         return (*network, *after)
     both = replace(swapped, values=(*swapped.values, *healthy.values))
     return (*(both if each is swapped else each for each in network), *(each for each in after if each is not healthy))
+
+
+def learned_anew(evidence: Evidence, healthy: Hypothesis, suspects: Suspects) -> Suspects:
+    """The faults with a table of classes and the thresholds of NMS solved on all images."""
+    others = tuple(suspect for suspect in suspects if suspect.tamper is None or suspect.tamper.cut is not Cut.LABELS)
+    table = None
+    if len(others) < len(suspects):
+        before_nms = tuple(suspect for suspect in others if all(part != "suppress" for part, _, _ in suspect.values))
+        table = label_suspect(evidence, with_all(opened(evidence, healthy), before_nms), evidence.chosen)
+    kept = suspects if table is None else (*others, table)
+    return with_thresholds(evidence, healthy, kept, evidence.chosen)
 
 
 def with_thresholds(evidence: Evidence, start: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
