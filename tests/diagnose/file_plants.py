@@ -288,6 +288,7 @@ DECLARED = (
     wrong(["class_agnostic_vs_per_class"], suppress={"class_agnostic": True}),
     wrong(["resize_interpolation"], preprocess={"interpolation": Interpolation.AREA}),
     wrong(["stretch_instead_of_letterbox", "nms_iou_threshold"], preprocess={"fit": Fit.STRETCH}, suppress={"iou": 0.52}),
+    wrong(["pad_value", "nms_iou_threshold"], preprocess={"pad_value": (97, 97, 97)}, suppress={"iou": 0.52}),
     wrong(["channel_order_bgr", "pad_value"], preprocess={"channel_order": ChannelOrder.BGR, "pad_value": (97, 97, 97)}),
 )
 HEALTHY = (FilePlant((), "ONNX"), FilePlant((), "TorchScript", traced))
