@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parity.backends.base import Session
+from parity.backends.base import CheckedSession, Session
 from parity.candidates import ModelDetector
 from parity.comparison import ImageComparison, Rounding
 from parity.contests import Contest, Gate, category_indices
@@ -15,10 +16,12 @@ from parity.detections import Detections
 from parity.diagnose.alternatives import separating_image
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.finished import name_finished
+from parity.diagnose.finished_specs import declared_suspects
+from parity.diagnose.heads import answer
 from parity.diagnose.network import name_network
-from parity.diagnose.search import Finding, diagnose
+from parity.diagnose.search import Finding, diagnose, proven
 from parity.diagnose.stages import compare_stages
-from parity.diagnose.suspects import Hypothesis, Suspect, with_all
+from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, with_all
 from parity.display import display
 from parity.faults import fault
 from parity.spec import HeadLayout, PipelineSpec, Suppressor
@@ -59,7 +62,8 @@ def name_causes(gate: Gate, contest: Contest, sides: Sides) -> Causes:
         return Causes(name_without_head(gate, contest, sides, chosen))
     network = name_network(gate, contest, images)
     pipeline = name_pipeline(gate, contest, sides, chosen) if not network or specs_differ(contest) else ()
-    found = (*network, *pipeline)
+    known = {each.fault for each in network}
+    found = (*network, *(each for each in pipeline if each.fault not in known))  # a declared BGR shows at the network and around it
     explained = any(each.status == "confirmed" for each in found) or stages.guilty is None
     return Causes(found, "" if explained else f"a difference that starts at the stage {stages.guilty} has no name, or not all of it")
 
@@ -86,25 +90,43 @@ def name_pipeline(gate: Gate, contest: Contest, sides: Sides, chosen: Sequence[i
     reference = contest.reference
     if not isinstance(reference, ModelDetector) or not can_simulate(reference.pipeline.spec):
         return ()
+    own = reference.pipeline.spec
     evidence = Evidence(
-        session=session_to_simulate(contest, reference).faster(),
+        session=session_to_simulate(contest, reference),
         images=gate.dataset.images,
         candidate=sides.candidate,
         rounding=sides.rounding,
         limits=gate.limits,
         chosen=chosen,
         category_of={index: category for category, index in (category_indices(gate) or {}).items()},
+        floor=own.suppress.confidence,
     )
-    found = diagnose(evidence, reference.pipeline.spec, sides.reference)
-    return () if found is None else tuple(diagnoses(contest, evidence, Hypothesis(reference.pipeline.spec), found))
+    found = proven(evidence, Hypothesis(own), declared(contest, own)) or diagnose(evidence, own, sides.reference)
+    return () if found is None else tuple(diagnoses(contest, evidence, Hypothesis(own), found))
+
+
+def declared(contest: Contest, own: PipelineSpec) -> Suspects:
+    """The faults that stand in the spec of a candidate's file."""
+    return declared_suspects(own, contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else ()
 
 
 def session_to_simulate(contest: Contest, reference: ModelDetector) -> Session:
     """The candidate's network where both are read alike, so that a fault in it does not hide one around it; else the reference's."""
-    candidate = contest.candidate
+    candidate, own = contest.candidate, reference.pipeline.session.faster()
     if not isinstance(candidate, ModelDetector) or candidate.pipeline.spec.head != reference.pipeline.spec.head:
-        return reference.pipeline.session
-    return candidate.pipeline.session if specs_differ(contest) else reference.pipeline.session
+        return own
+    return OneOrOther(candidate.pipeline.session, own) if specs_differ(contest) else own
+
+
+class OneOrOther(CheckedSession):
+    """A candidate's network, and the reference's for inputs that a file of a fixed size does not take, as that of a rectangle."""
+
+    def __init__(self, candidate: Session, reference: Session) -> None:
+        super().__init__(candidate.backend, None)
+        self._candidate, self._reference = candidate.faster(), reference
+
+    def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        return (answer(self._candidate, tensor) or self._reference.run(tensor))[:1]
 
 
 def can_simulate(spec: PipelineSpec) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parity.diagnose.naming import Named
-from parity.diagnose.suspects import other_order
+from parity.diagnose.suspects import Suspect, Suspects, other_order
 from parity.diagnose.trials import Restoration, Trial, Variant
 from parity.spec import Activation, BoxUnits, Fit, PipelineSpec, Suppressor
 
@@ -98,15 +98,31 @@ FIELDS = (
 )
 
 
-def declared(trial: Trial) -> Iterator[Restoration]:
-    """Every field of the candidate's spec that the reference has otherwise, put back to the reference's."""
-    own, other = trial.reference_side.pipeline.spec, trial.candidate.pipeline.spec
+def declared_suspects(reference: PipelineSpec, candidate: PipelineSpec) -> Suspects:
+    """Every field that a candidate's spec has otherwise, as a suspect that puts the candidate's value into the reference's."""
+    return tuple(
+        Suspect(fault, tuple((field.part, name, getattr(theirs, name)) for name, _ in changed), parameters=tuple(parameters.items()))
+        for field, changed, theirs, (fault, parameters) in differing(reference, candidate)
+    )
+
+
+Differing = tuple[Field, Values, Any, tuple[str, Parameters]]
+
+
+def differing(own: PipelineSpec, other: PipelineSpec) -> Iterator[Differing]:
+    """The fields of a candidate's spec that the reference's has otherwise: the reference's values, the candidate's part, and the fault."""
     for field in FIELDS:
         mine, theirs = getattr(own, field.part), getattr(other, field.part)
         changed = tuple((name, getattr(mine, name)) for name in field.names if getattr(mine, name) != getattr(theirs, name))
         if changed and changed[0][0] == field.names[0] and matters(field, other, own):
-            fault, parameters = field.fault_of(theirs, mine)
-            yield restoration(field.part, changed, fault, parameters, f"{in_words(changed, theirs)} in its spec, as the reference has it")
+            yield field, changed, theirs, field.fault_of(theirs, mine)
+
+
+def declared(trial: Trial) -> Iterator[Restoration]:
+    """Every field of the candidate's spec that the reference has otherwise, put back to the reference's."""
+    own, other = trial.reference_side.pipeline.spec, trial.candidate.pipeline.spec
+    for field, changed, theirs, (fault, parameters) in differing(own, other):
+        yield restoration(field.part, changed, fault, parameters, f"{in_words(changed, theirs)} in its spec, as the reference has it")
 
 
 def matters(field: Field, candidate: PipelineSpec, reference: PipelineSpec) -> bool:

@@ -69,6 +69,14 @@ def diagnose(evidence: Evidence, spec: PipelineSpec, reference: Sequence[Detecti
     return best
 
 
+def proven(evidence: Evidence, healthy: Hypothesis, suspects: Suspects) -> Finding | None:
+    """The suspects that are needed, if together they give the candidate on every image."""
+    if not suspects or not evidence.agrees(with_all(healthy, suspects), evidence.chosen):
+        return None
+    kept = needed(evidence, healthy, suspects, evidence.chosen)
+    return Finding(kept, evidence.distance(healthy, evidence.chosen), 0.0, confirmed=True) if kept else None
+
+
 def attempts(evidence: Evidence, healthy: Hypothesis, known: Sequence[Detections]) -> Iterator[Callable[[], Finding | None]]:
     """Ways to look at the candidate, the likely one first: its images in their order, or with a fault between them."""
     if (batch := batch_order(known, evidence.candidate)) is not None:

@@ -1,8 +1,12 @@
-"""Faults planted in an ONNX file of the embedded detector by editing its graph; nothing of the diagnosis is used here."""
+"""Faults planted in an ONNX file of a YOLO detector by editing its graph; nothing of the diagnosis is used here.
+
+The head is wherever the output comes from, and sizes are the file's own, so that the same edits plant faults in other detectors.
+"""
 
 from __future__ import annotations
 
 import ast
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +19,9 @@ if TYPE_CHECKING:
 
     Edit = Callable[[onnx.ModelProto], None]
 
-SIDE, CLASSES, BOX = 320, 7, 4
-HEAD = "/model.22"
-RESIZE, POOL, CONV = "/model.10/Resize", "/model.9/m/MaxPool", "/model.4/cv1/conv/Conv"
-OUTPUT = "output0"
+BOX = 4
+CONV = "/model.4/cv1/conv/Conv"
+INPUT, OUTPUT = "images", "output0"
 
 
 # How a graph is edited
@@ -28,6 +31,27 @@ def node(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
     """The node of a name."""
     (found,) = (each for each in model.graph.node if each.name == name)
     return found
+
+
+def first(model: onnx.ModelProto, operator: str) -> onnx.NodeProto:
+    """The first node of an operator."""
+    return next(each for each in model.graph.node if each.op_type == operator)
+
+
+def head(model: onnx.ModelProto) -> str:
+    """What the names of the last module begin with, such as ``/model.22``."""
+    (last,) = (each for each in model.graph.node if OUTPUT in each.output)
+    return last.name.rpartition("/")[0]
+
+
+def output_shape(model: onnx.ModelProto) -> list[int]:
+    """The axes of the output: the batch, the box and its classes, the anchors."""
+    return [axis.dim_value for axis in model.graph.output[0].type.tensor_type.shape.dim]
+
+
+def input_side(model: onnx.ModelProto) -> int:
+    """The height of the input."""
+    return int(model.graph.input[0].type.tensor_type.shape.dim[2].dim_value)
 
 
 def constant(model: onnx.ModelProto, name: str, value: Any, dtype: Any = np.float32) -> str:
@@ -94,18 +118,18 @@ def rename_output(model: onnx.ModelProto) -> None:
 
 def blue_first(model: onnx.ModelProto) -> None:
     """The graph expects BGR."""
-    insert(model, "images", [("Gather", [constant(model, "bgr", [2, 1, 0], np.int64)], {"axis": 1})])
+    insert(model, INPUT, [("Gather", [constant(model, "bgr", [2, 1, 0], np.int64)], {"axis": 1})])
 
 
 def divides_again(model: onnx.ModelProto) -> None:
     """The graph divides by 255 as the host has done."""
-    insert(model, "images", [("Div", [constant(model, "range", 255.0)], {})])
+    insert(model, INPUT, [("Div", [constant(model, "range", 255.0)], {})])
 
 
 def normalises_again(model: onnx.ModelProto) -> None:
     """The graph takes a mean off and divides by a standard deviation."""
     mean = constant(model, "mean", np.reshape([0.41, 0.37, 0.46], (1, 3, 1, 1)))
-    insert(model, "images", [("Sub", [mean], {}), ("Div", [constant(model, "std", np.reshape([0.21, 0.23, 0.26], (1, 3, 1, 1)))], {})])
+    insert(model, INPUT, [("Sub", [mean], {}), ("Div", [constant(model, "std", np.reshape([0.21, 0.23, 0.26], (1, 3, 1, 1)))], {})])
 
 
 def trained_on_bytes(model: onnx.ModelProto) -> None:
@@ -115,7 +139,7 @@ def trained_on_bytes(model: onnx.ModelProto) -> None:
 
 def on_scores(model: onnx.ModelProto, operator: str, further: Sequence[str] = (), **attributes: Any) -> None:
     """Put a node behind the scores."""
-    insert(model, f"{HEAD}/Sigmoid_output_0", [(operator, further, attributes)])
+    insert(model, f"{head(model)}/Sigmoid_output_0", [(operator, further, attributes)])
 
 
 def second_sigmoid(model: onnx.ModelProto) -> None:
@@ -125,23 +149,25 @@ def second_sigmoid(model: onnx.ModelProto) -> None:
 
 def no_sigmoid(model: onnx.ModelProto) -> None:
     """The graph gives logits."""
-    target = node(model, f"{HEAD}/Sigmoid")
+    target = node(model, f"{head(model)}/Sigmoid")
     target.op_type = "Identity"
 
 
 def corners(model: onnx.ModelProto) -> None:
     """The graph gives corners."""
-    node(model, f"{HEAD}/Concat_2").input[:] = [f"{HEAD}/Sub_output_0", f"{HEAD}/Add_1_output_0"]
+    node(model, f"{head(model)}/Concat_2").input[:] = [f"{head(model)}/Sub_output_0", f"{head(model)}/Add_1_output_0"]
 
 
 def shares(model: onnx.ModelProto) -> None:
     """The graph gives boxes in 0 to 1."""
-    insert(model, f"{HEAD}/Mul_2_output_0", [("Div", [constant(model, "side", float(SIDE))], {})])
+    insert(model, f"{head(model)}/Mul_2_output_0", [("Div", [constant(model, "side", float(input_side(model)))], {})])
 
 
 def other_classes(model: onnx.ModelProto) -> None:
     """The columns of the classes are in another order."""
-    on_scores(model, "Gather", [constant(model, "order", [2, 0, 1, 3, 6, 4, 5], np.int64)], axis=1)
+    classes = output_shape(model)[1] - BOX
+    order = [2, 0, 1, 3, classes - 1, *range(4, classes - 1)]
+    on_scores(model, "Gather", [constant(model, "order", order, np.int64)], axis=1)
 
 
 def other_names(model: onnx.ModelProto) -> None:
@@ -154,24 +180,24 @@ def other_names(model: onnx.ModelProto) -> None:
 
 def levels_of_scores(model: onnx.ModelProto) -> None:
     """The levels of the scores are joined in another order than those of the boxes."""
-    joined = node(model, f"{HEAD}/Concat_1")
+    joined = node(model, f"{head(model)}/Concat_1")
     joined.input[:] = [joined.input[2], joined.input[0], joined.input[1]]
 
 
 def levels_of_boxes(model: onnx.ModelProto) -> None:
     """The levels of the boxes are joined in another order than those of the scores."""
-    joined = node(model, f"{HEAD}/Concat")
+    joined = node(model, f"{head(model)}/Concat")
     joined.input[:] = [joined.input[1], joined.input[2], joined.input[0]]
 
 
 def undecoded(model: onnx.ModelProto) -> None:
     """The graph gives distances to the sides."""
-    node(model, f"{HEAD}/Concat_3").input[0] = f"{HEAD}/dfl/Reshape_1_output_0"
+    node(model, f"{head(model)}/Concat_3").input[0] = f"{head(model)}/dfl/Reshape_1_output_0"
 
 
 def another_first(model: onnx.ModelProto) -> None:
     """The graph has another output in front of the detections."""
-    zero, shape = constant(model, "nothing", 0.0), [1, BOX + CLASSES, 2100]
+    zero, shape = constant(model, "nothing", 0.0), output_shape(model)
     model.graph.node.append(helper.make_node("Mul", [OUTPUT, zero], ["masks"]))
     outputs = [helper.make_tensor_value_info("masks", TensorProto.FLOAT, shape), *model.graph.output]
     kept = [onnx.ValueInfoProto.FromString(each.SerializeToString()) for each in outputs]
@@ -234,21 +260,21 @@ def lost_in_fusion(model: onnx.ModelProto) -> None:
 
 def half_pixel(model: onnx.ModelProto) -> None:
     """The upsampling takes the left neighbour of half a pixel."""
-    set_attribute(node(model, RESIZE), "coordinate_transformation_mode", "half_pixel")
-    set_attribute(node(model, RESIZE), "nearest_mode", "floor")
+    set_attribute(first(model, "Resize"), "coordinate_transformation_mode", "half_pixel")
+    set_attribute(first(model, "Resize"), "nearest_mode", "floor")
 
 
 def pooled_off_centre(model: onnx.ModelProto) -> None:
     """The pooling pads otherwise."""
-    set_attribute(node(model, POOL), "pads", [1, 1, 3, 3])
+    set_attribute(first(model, "MaxPool"), "pads", [1, 1, 3, 3])
 
 
 def bins_first(model: onnx.ModelProto) -> None:
     """The DFL takes 64 channels for 16 bins of 4 sides."""
-    shape = weight(model, f"{HEAD}/dfl/Constant_output_0")
-    (stored,) = (each for each in model.graph.initializer if each.name == f"{HEAD}/dfl/Constant_output_0")
+    shape = weight(model, f"{head(model)}/dfl/Constant_output_0")
+    (stored,) = (each for each in model.graph.initializer if each.name == f"{head(model)}/dfl/Constant_output_0")
     stored.CopyFrom(numpy_helper.from_array(shape[[0, 2, 1, 3]], stored.name))
-    set_attribute(node(model, f"{HEAD}/dfl/Transpose"), "perm", [0, 1, 2, 3])
+    set_attribute(node(model, f"{head(model)}/dfl/Transpose"), "perm", [0, 1, 2, 3])
 
 
 # Weights
@@ -279,7 +305,7 @@ def head_fused_twice(model: onnx.ModelProto) -> None:
     """The last layer of the scores is multiplied once more."""
     for level in range(3):
         for part in ("weight", "bias"):
-            name = f"model.22.cv3.{level}.2.{part}"
+            name = f"{head(model).strip('/')}.cv3.{level}.2.{part}"
             set_weight(model, name, 1.13 * weight(model, name))
 
 
@@ -318,16 +344,21 @@ def quantise(
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             tensor = next(self.left, None)
-            return None if tensor is None else {"images": tensor}
+            return None if tensor is None else {INPUT: tensor}
 
+    logging.disable(logging.WARNING)  # advice to simplify first, which the file already is
     defaults = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True, "quant_format": QuantFormat.QDQ}
     chosen = {"nodes_to_quantize": list(nodes) or None, "op_types_to_quantize": list(operators)}
-    quantize_static(str(source), str(target), Reader(), **defaults | chosen | options)
+    try:
+        quantize_static(str(source), str(target), Reader(), **defaults | chosen | options)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
-def convolutions(model: onnx.ModelProto, *, head: bool) -> list[str]:
+def convolutions(model: onnx.ModelProto, *, in_head: bool) -> list[str]:
     """The names of the convolutions of the head, or of all before it."""
-    return [each.name for each in model.graph.node if each.op_type == "Conv" and each.name.startswith(HEAD) == head]
+    last = f"{head(model)}/"
+    return [each.name for each in model.graph.node if each.op_type == "Conv" and each.name.startswith(last) == in_head]
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

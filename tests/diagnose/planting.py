@@ -88,6 +88,8 @@ class Outcome:
     confirmed: bool = False
     explains: float = 0.0
     seconds: float = 0.0
+    method: str = ""  # of the counterfactual that the first name was proven with
+    refused: str = ""  # why the gate would not judge a file at all
 
     def means(self, name: str, planted: Sequence[str]) -> bool:
         """Whether a name is a planted fault's, or one that these images cannot tell from it."""
@@ -182,6 +184,11 @@ class Judge:
         """Whether two plantings leave the same detections within the limits."""
         (left, _), (right, rounding) = self.read(one), self.read(other)
         return all(comparison.agrees for comparison in self.compare(right, left, rounding))
+
+    def shows(self, case: Case) -> bool:
+        """Whether a case differs from the reference."""
+        candidate, rounding = self.read(case)
+        return not all(each.agrees for each in self.compare(candidate, [seen.deployed for seen in self.reference], rounding))
 
     def judge(self, case: Case) -> Outcome:
         """Hold a case against the reference and name its causes where it differs."""

@@ -1,12 +1,13 @@
 """The table of planted faults: ``tox run -e faults``, or ``python -m diagnose.table`` with ``tests`` on the path.
 
-Plants every fault singly, the same with numbers rounded, and random pairs; asks the gate's diagnosis for the causes; prints what was
-planted against what was named.
+Plants every fault that detections alone can show singly, the same with numbers rounded, and random pairs, and asks the diagnosis for
+the causes; then every fault of a model file, and asks the gate. Prints what was planted against what was named.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import random
 import sys
@@ -16,11 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import combinations, product
 from multiprocessing import get_context
 from pathlib import Path
 
 from diagnose.conftest import CHOSEN, FIXTURES, SIDE
+from diagnose.file_judge import FileJudge
+from diagnose.file_plants import FILE_PLANTS, FilePlant
 from diagnose.planting import Case, Field, Ground, Judge, Outcome
 from diagnose.plants import Plant, compatible, plants
 from diagnose.table_text import failures, markdown, summary
@@ -32,6 +36,7 @@ from parity.models import load_checkpoint
 DECIMALS = 3
 MORE = ("many small.jpg", "panorama.jpg")  # boxes by the dozen, and an image four times as wide as high
 README = Path(__file__).parents[2] / "README.md"
+KINDS = ("single", "rounded", "pair", "file")
 START, END = "<!-- faults -->", "<!-- /faults -->"
 
 
@@ -62,13 +67,25 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=16, help="of --data; a diagnosis looks at the 16 that differ most")
     parser.add_argument("--offset", type=int, default=0, help="images of --data to leave out at the start")
     parser.add_argument("--only", action="append", metavar="FAULT", help="repeatable; pairs then hold one of these")
+    parser.add_argument("--kinds", type=kinds, default=KINDS, help=f"some of {','.join(KINDS)}; default: all")
+    parser.add_argument("--files", action=argparse.BooleanOptionalAction, default=True, help="plant in model files as well")
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write every outcome to this file")
     parser.add_argument("--readme", action="store_true", help="write the table into the README")
     parser.add_argument("--check", action="store_true", help="exit 1 where less is named than the project requires")
-    return parser.parse_args(given)
+    options = parser.parse_args(given)
+    options.kinds = tuple(kind for kind in options.kinds if options.files or kind != "file")
+    return options
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    """The kinds of a list with commas."""
+    chosen = tuple(text.split(","))
+    if unknown := set(chosen) - set(KINDS):
+        raise argparse.ArgumentTypeError(f"no such kind: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+    return chosen
 
 
 def ground_of(options: argparse.Namespace) -> Ground:
@@ -79,13 +96,12 @@ def ground_of(options: argparse.Namespace) -> Ground:
 
 
 @contextmanager
-def opened(ground: Ground) -> Iterator[tuple[Field, Judge, tuple[Plant, ...]]]:
-    """The second pipeline on another runtime, the reference, and what there is to plant."""
+def opened(ground: Ground) -> Iterator[tuple[Field, tuple[Plant, ...]]]:
+    """The second pipeline on another runtime, and what there is to plant."""
     checkpoint = load_checkpoint(ground.checkpoint)
     with tempfile.TemporaryDirectory(prefix="parity-faults-") as folder:
         exported = convert(checkpoint, "onnx", size=(ground.side, ground.side), out=Path(folder), dynamic=True)
-        field = Field(onnx_network(exported), ground.open(), ground.side)
-        yield field, Judge(ground), plants(ground.side, len(checkpoint.spec.names))
+        yield Field(onnx_network(exported), ground.open(), ground.side), plants(ground.side, len(checkpoint.spec.names))
 
 
 def singles(field: Field, wanted: Iterable[Plant]) -> list[Case]:
@@ -127,19 +143,42 @@ def hidden(judge: Judge, case: Case, alone: tuple[Case, Case]) -> str | None:
     return None if shown is None else f"the same as {shown.id} alone"
 
 
+class Judges:
+    """What judges detections and what judges files on one ground, each opened when it is first asked."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    @cached_property
+    def detections(self) -> Judge:
+        """The reference, and the diagnosis of detections."""
+        return Judge(self._ground)
+
+    @cached_property
+    def files(self) -> FileJudge:
+        """The open gate; what it has made lies in its folder until this process ends."""
+        opened = FileJudge(self._ground)
+        atexit.register(opened.close)
+        return opened
+
+    def judge(self, case: Case | FilePlant) -> Outcome:
+        """What came of planting a case, or a file."""
+        return self.files.judge(case) if isinstance(case, FilePlant) else self.detections.judge(case)
+
+
 class Workers:
     """Judges in processes of their own, or in this one where there is only one job."""
 
-    def __init__(self, ground: Ground, judge: Judge, jobs: int) -> None:
-        self._judge, self._pool = judge, None
+    def __init__(self, ground: Ground, judges: Judges, jobs: int) -> None:
+        self._judges, self._pool = judges, None
         if jobs > 1:
-            self._pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=open_judge, initargs=(ground,))
+            self._pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=open_judges, initargs=(ground,))
 
-    def judge(self, cases: Sequence[Case]) -> Iterator[Outcome]:
+    def judge(self, cases: Sequence[Case | FilePlant]) -> Iterator[Outcome]:
         """The outcomes in the order of the cases, each shown as it comes."""
-        answers = self._pool.map(judge_here, cases) if self._pool else map(self._judge.judge, cases)
+        answers = self._pool.map(judge_here, cases) if self._pool else map(self._judges.judge, cases)
         for number, outcome in enumerate(answers, 1):
-            named = ", ".join(outcome.named) or ("-" if outcome.visible else "not visible")
+            named = ", ".join(outcome.named) or outcome.refused or ("-" if outcome.visible else "not visible")
             line = f"{outcome.kind} {number}/{len(cases)}  {' + '.join(outcome.planted) or 'healthy'}: {named}"
             print(f"{line}  ({outcome.seconds:.1f} s)", file=sys.stderr, flush=True)  # noqa: T201 - progress
             yield outcome
@@ -150,15 +189,15 @@ class Workers:
             self._pool.shutdown()
 
 
-HERE: list[Judge] = []  # the judge of a worker process
+HERE: list[Judges] = []  # the judges of a worker process
 
 
-def open_judge(ground: Ground) -> None:
-    """Open the reference in a worker process."""
-    HERE.append(Judge(ground))
+def open_judges(ground: Ground) -> None:
+    """Say in a worker process where faults are planted."""
+    HERE.append(Judges(ground))
 
 
-def judge_here(case: Case) -> Outcome:
+def judge_here(case: Case | FilePlant) -> Outcome:
     """Judge a case in a worker process."""
     return HERE[0].judge(case)
 
@@ -166,19 +205,38 @@ def judge_here(case: Case) -> Outcome:
 def run(options: argparse.Namespace) -> Table:
     """Plant and name everything that was asked for."""
     ground, started = ground_of(options), time.perf_counter()
-    with opened(ground) as (field, judge, known):
-        workers = Workers(ground, judge, options.jobs)
+    judges = Judges(ground)
+    workers = Workers(ground, judges, options.jobs)
+    outcomes: list[Outcome] = []
+    skipped: list[Skipped] = []
+    if set(options.kinds) - {"file"}:
+        outcomes, skipped = of_detections(ground, judges.detections, workers, options)
+    if "file" in options.kinds:
+        outcomes += workers.judge(files(options))
+    workers.close()
+    return Table(tuple(outcomes), tuple(skipped), len(ground.open()), round(time.perf_counter() - started, 1))
+
+
+def files(options: argparse.Namespace) -> list[FilePlant]:
+    """What is planted in files."""
+    return [plant for plant in FILE_PLANTS if not (options.only and plant.faults) or set(plant.faults) & set(options.only)]
+
+
+def of_detections(ground: Ground, judge: Judge, workers: Workers, options: argparse.Namespace) -> tuple[list[Outcome], list[Skipped]]:
+    """The outcomes of everything that detections alone can show, and the pairs that are not counted."""
+    with opened(ground) as (field, known):
         wanted = [plant for plant in known if not options.only or plant.fault in options.only]
         alone = singles(field, wanted)
-        outcomes = list(workers.judge([*alone, alone[0].rounded(DECIMALS)]))
-        told = [case for case, outcome in zip(alone, outcomes, strict=False) if outcome.visible]
-        outcomes += workers.judge([case.rounded(DECIMALS) for case in told])
-        others = singles(field, [plant for plant in known if plant not in wanted])[1:] if options.pairs else []
-        found = list(pairs(field, judge, [*told, *others], options))
+        outcomes = list(workers.judge([*alone, alone[0].rounded(DECIMALS)] if "single" in options.kinds else []))
+        told = [case for case in alone if judge.shows(case)]
+        if "rounded" in options.kinds:
+            outcomes += workers.judge([case.rounded(DECIMALS) for case in told])
+        found: list[Case | Skipped] = []
+        if "pair" in options.kinds and options.pairs:
+            others = singles(field, [plant for plant in known if plant not in wanted])[1:]
+            found += pairs(field, judge, [*told, *others], options)
         outcomes += workers.judge([case for case in found if isinstance(case, Case)])
-        workers.close()
-    skipped = tuple(case for case in found if isinstance(case, Skipped))
-    return Table(tuple(outcomes), skipped, len(judge.images), round(time.perf_counter() - started, 1))
+    return outcomes, [case for case in found if isinstance(case, Skipped)]
 
 
 def write_between(path: Path, text: str) -> None:

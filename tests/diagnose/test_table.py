@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pickle
 from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from diagnose.conftest import FIXTURES, SIDE
+from diagnose.file_judge import FileJudge
+from diagnose.file_plants import DECLARED, FILE_PLANTS, FilePlant
 from diagnose.planting import Case, Field, Ground, Judge, Outcome, equal
 from diagnose.plants import Plant, compatible, plants
-from diagnose.table import END, START, drawn, ground_of, hidden, write_between
+from diagnose.table import END, KINDS, START, arguments, drawn, files, ground_of, hidden, write_between
 from diagnose.table_text import failures, markdown, summary
 
 from parity.faults import CATALOGUE
+from parity.spec import Fit, PipelineSpec
 
 EMBEDDED, COCO = plants(320, 7), plants(640, 80)
 BGR, STRETCH = Plant("channel_order_bgr", settings={"channels": "bgr"}), Plant("stretch_instead_of_letterbox", settings={"fit": "stretch"})
@@ -68,6 +73,82 @@ def test_plants_go_together_where_neither_overwrites_the_other(other: Plant, exp
 )
 def test_a_parameter_is_right_within_a_step_and_never_by_being_small(found: Any, expected: Any, same: bool) -> None:  # noqa: FBT001
     assert equal(found, expected) is same
+
+
+def test_every_plant_of_a_file_is_of_the_catalogue_has_an_id_of_its_own_and_travels() -> None:
+    assert {name for plant in FILE_PLANTS for names in plant.names for name in names} <= set(CATALOGUE)
+    assert len({plant.id for plant in FILE_PLANTS}) == len(FILE_PLANTS)
+    assert [plant.id for plant in pickle.loads(pickle.dumps(FILE_PLANTS))] == [plant.id for plant in FILE_PLANTS]  # noqa: S301 - our own
+
+
+def test_a_plant_declares_its_fields_wrong_and_the_others_right() -> None:
+    (plant,) = (each for each in DECLARED if each.faults == ("stretch_instead_of_letterbox", "nms_iou_threshold"))
+    right = PipelineSpec(("one", "two"))
+    wrong = replace(right, preprocess=replace(right.preprocess, fit=Fit.STRETCH), suppress=replace(right.suppress, iou=0.52))
+    assert plant.spec(right) == wrong
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [((), KINDS), (("--kinds", "file"), ("file",)), (("--kinds", "pair,single"), ("pair", "single")), (("--no-files",), KINDS[:3])],
+    ids=["all", "one", "two", "no files"],
+)
+def test_parts_can_be_run_alone(given: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+    assert arguments(given).kinds == kinds
+
+
+def test_an_unknown_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments(["--kinds", "single,double"])
+    assert "no such kind: double" in capsys.readouterr().err
+
+
+def test_only_the_files_of_a_fault_are_planted_and_the_healthy_ones() -> None:
+    assert {plant.faults for plant in files(Namespace(only=["stale_artifact"]))} == {(), ("stale_artifact",)}
+
+
+# Which files the gate names
+
+
+@pytest.fixture(scope="module")
+def file_judge() -> Iterator[FileJudge]:
+    """An open gate on three images: one without overlaps, two with a crowd."""
+    chosen = ("square.jpg", "crowd_two_classes_0.jpg", "landscape odd pad.jpg")
+    opened = FileJudge(Ground(FIXTURES / "models/yolov8n_shapes.pt", FIXTURES / "shapes/data.yaml", SIDE, chosen=chosen))
+    yield opened
+    opened.close()
+
+
+def planted(id_: str) -> FilePlant:
+    """The plant of an id."""
+    (found,) = (plant for plant in FILE_PLANTS if plant.id == id_)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("id_", "proven"),
+    [
+        ("double_sigmoid[second sigmoid]", ("restore", True)),
+        ("int8_head_quantised[head]", ("restore", True)),
+        ("stale_artifact[checkpoint]", ("restore", True)),
+        ("pad_value[declared: pad_value (97, 97, 97)]", ("reproduce", True)),  # the file's size is fixed, which no rectangle fits
+    ],
+)
+def test_a_fault_of_a_file_is_named_by_the_gate(file_judge: FileJudge, id_: str, proven: tuple[str, bool]) -> None:
+    told = file_judge.judge(planted(id_))
+    assert (told.kind, told.visible, told.first, told.fully, told.refused) == ("file", True, True, True, "")
+    assert (told.method, told.confirmed) == proven
+
+
+def test_a_healthy_file_is_not_asked_about(file_judge: FileJudge) -> None:
+    told = file_judge.judge(planted("healthy[ONNX]"))
+    assert (told.kind, told.visible, told.named) == ("healthy", False, ())
+
+
+def test_what_the_gate_refuses_to_judge_counts_as_no_name(file_judge: FileJudge) -> None:
+    told = file_judge.judge(FilePlant(("pad_value",), "no file", make=lambda _, folder: folder / "none.onnx"))
+    assert (told.visible, told.named, told.first) == (True, (), False)
+    assert "none.onnx" in told.refused
 
 
 # Which pairs
@@ -144,18 +225,44 @@ def test_what_is_named_meets_the_requirements() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (outcome("pad_value", named=("hw_swapped",)), "singles named first: 0 of 1"),
-        (outcome("pad_value", named=()), "singles named first: 0 of 1"),
+        (outcome("pad_value", named=("hw_swapped",)), "singles named first, by detections alone: 0 of 1"),
+        (outcome("pad_value", named=()), "singles named first, by detections alone: 0 of 1"),
+        (outcome("pad_value", named=(), kind="file"), "singles named first, in a file: 0 of 1"),
         (outcome("pad_value", named=(), kind="rounded"), "rounded to three decimals: 0 of 1"),
         (outcome("pad_value", "hw_swapped", named=("pad_value",), kind="pair"), "random pairs named fully: 0 of 1"),
         (outcome("pad_value", "hw_swapped", named=("pad_value", "hw_swapped", "multi_label"), kind="pair"), "named fully: 0 of 1"),
         (outcome(named=("pad_value",), kind="healthy"), "a healthy pair differs"),
     ],
-    ids=["another name", "no name", "rounded", "half of a pair", "a name too many", "healthy"],
+    ids=["another name", "no name", "in a file", "rounded", "half of a pair", "a name too many", "healthy"],
 )
 def test_too_little_named_is_said(wrong: Outcome, says: str) -> None:
     (line,) = failures([wrong])
     assert says in line
+
+
+def test_faults_of_files_count_with_those_of_detections_and_by_themselves() -> None:
+    right, wrong = [outcome("pad_value", named=("pad_value",))] * 19, outcome("double_sigmoid", named=(), kind="file")
+    assert failures([*right, wrong]) == ["singles named first, in a file: 0 of 1 (0.0%), required 95%"]
+    assert "singles named first: 19 of 20 (95.0%, required 95%)" in list(summary([*right, wrong]))
+
+
+def test_files_have_a_matrix_of_their_own_with_the_counterfactual_that_proves_them() -> None:
+    right = outcome("double_sigmoid", named=("double_sigmoid",), kind="file", confirmed=True, method="restore", seconds=2.0)
+    wrong = outcome("double_sigmoid", named=("missing_sigmoid",), kind="file", method="reproduce", seconds=3.0)
+    (line,) = (line for line in markdown([right, wrong]).splitlines() if line.startswith("| `"))
+    assert line == "| `double_sigmoid` | 1/2 | restore, confirmed 1; reproduce, partial 1 | `missing_sigmoid` 1 | 2.5 |"
+
+
+def test_half_of_a_pair_in_a_declared_pipeline_is_listed_and_counts_with_the_random_pairs() -> None:
+    half = outcome("pad_value", "hw_swapped", named=("pad_value",), kind="file pair")
+    whole = outcome("pad_value", "hw_swapped", named=("hw_swapped", "pad_value"), kind="pair")
+    assert "  file pair: pad_value + hw_swapped was named pad_value" in list(summary([half]))
+    assert failures([half, whole]) == ["random pairs, and those in a file's declared pipeline, named fully: 1 of 2 (50.0%), required 90%"]
+
+
+def test_a_file_that_the_gate_refuses_is_a_miss_that_says_why() -> None:
+    refused = outcome("pad_value", named=(), kind="file", refused="the input does not fit")
+    assert "  file: pad_value was refused: the input does not fit" in list(summary([refused]))
 
 
 def test_what_cannot_be_seen_is_listed_and_not_counted() -> None:
