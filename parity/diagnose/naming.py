@@ -23,6 +23,7 @@ class Named:
     said: str
     parameters: dict[str, float | str] = field(default_factory=dict)
     where: str = ""  # a further sentence: where the networks part
+    alternatives: tuple[str, ...] = ()  # faults that cannot be told from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ class Finding:
 
 def alike(faults: Sequence[str], said: str, *, where: str = "") -> tuple[Named, ...]:
     """Faults that one counterfactual cannot tell apart, each with the others in its words."""
-    others = {fault: " and ".join(each for each in faults if each != fault) for fault in faults}
+    others = {fault: tuple(each for each in faults if each != fault) for fault in faults}
     return tuple(
-        Named(fault, f"{said} (the file does not tell this from {rest})" if rest else said, where=where) for fault, rest in others.items()
+        Named(fault, f"{said} (the file does not tell this from {' and '.join(rest)})" if rest else said, where=where, alternatives=rest)
+        for fault, rest in others.items()
     )
 
 
@@ -72,6 +74,7 @@ def diagnosis(case: Case, finding: Finding, named: Named) -> Diagnosis:
         method=finding.method,
         message=f"{known.cause} {sentence(finding, named.said)}{named.where}",
         fix=known.fix,
+        alternatives=named.alternatives,
     )
 
 
