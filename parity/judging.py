@@ -15,6 +15,7 @@ from parity.contests import Contest, Gate, class_map, reference_spec, with_thres
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.environment import environment
+from parity.errors import ParityError
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import CocoMetrics, evaluate
@@ -83,7 +84,11 @@ def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: S
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
     reference, candidate = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
-    return name_causes(gate, contest, Sides(reference, candidate, comparisons, rounding))
+    sides = Sides(reference, candidate, comparisons, rounding, observed.thresholds)
+    try:
+        return name_causes(gate, contest, sides)
+    except ParityError as failure:  # the verdict stands without its causes
+        return Causes(unexplained=f"the causes were not found: {failure}")
 
 
 def find_witnesses(

@@ -10,6 +10,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.boxes import silently
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.fingerprint import FOUND, fingerprint, score_distance
 from parity.diagnose.labels import label_suspect
@@ -118,14 +119,15 @@ def grid_steps(evidence: Evidence, start: Hypothesis, index: int) -> int | None:
     numbers = np.round(scores / apart)
     if apart < COARSE or np.abs(scores - numbers * apart).max() > OFF_GRID:
         return None
-    step = float(np.mean(scores / numbers))
-    return round(float(np.abs(evidence.run(evidence.tensor(start, index)[0])).max()) / step)
+    step, largest = float(np.mean(scores / numbers)), float(np.abs(evidence.run(evidence.tensor(start, index)[0])).max())
+    return round(largest / step) if np.isfinite(largest) else None
 
 
+@silently
 def possible(evidence: Evidence, reading: Suspect) -> bool:
     """Whether the candidate's scores lie where a reading of the raw head leaves them."""
     low, high = evidence.lowest_score, evidence.highest_score
-    scores = np.concatenate([found.scores for found in evidence.candidate])
+    scores = np.concatenate([evidence.candidate[index].scores for index in evidence.chosen])
     return {
         "double_sigmoid": low >= LOW_OF_TWO and high <= HIGH_OF_TWO,
         "missing_sigmoid": low < 0 or high > 1,

@@ -17,14 +17,14 @@ from parity.diagnose.alternatives import separating_image
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.finished import name_finished
 from parity.diagnose.finished_specs import declared_suspects
-from parity.diagnose.heads import answer
+from parity.diagnose.heads import answer, as_asked
 from parity.diagnose.network import name_network
 from parity.diagnose.search import Finding, diagnose, proven
 from parity.diagnose.stages import compare_stages
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, with_all
 from parity.display import display
 from parity.faults import fault
-from parity.spec import HeadLayout, PipelineSpec, Suppressor
+from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
 from parity.verdict import Diagnosis
 
 MOST_IMAGES = 16
@@ -39,6 +39,7 @@ class Sides:
     candidate: Sequence[Detections]
     comparisons: Sequence[ImageComparison]
     rounding: Rounding
+    thresholds: Suppress
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,12 @@ def name_without_head(gate: Gate, contest: Contest, sides: Sides, chosen: Sequen
 
 
 def specs_differ(contest: Contest) -> bool:
-    """Whether the candidate's file is given another pipeline than the reference, beside its class names and its output's axes."""
+    """Whether the candidate's file is given another pipeline than the reference, beside its class names and its tensors' form."""
     specs = [side.pipeline.spec for side in (contest.reference, contest.candidate) if isinstance(side, ModelDetector)]
-    around = {(spec.preprocess, replace(spec.head, layout=HeadLayout.CHANNELS_FIRST), spec.suppress, spec.restore) for spec in specs}
+    around = {
+        (as_asked(spec.preprocess, specs[0].preprocess), replace(spec.head, layout=HeadLayout.CHANNELS_FIRST), spec.suppress, spec.restore)
+        for spec in specs
+    }
     return len(around) > 1
 
 
@@ -90,9 +94,9 @@ def name_pipeline(gate: Gate, contest: Contest, sides: Sides, chosen: Sequence[i
     reference = contest.reference
     if not isinstance(reference, ModelDetector) or not can_simulate(reference.pipeline.spec):
         return ()
-    own = reference.pipeline.spec
+    session, own = to_simulate(contest, reference, sides.thresholds)
     evidence = Evidence(
-        session=session_to_simulate(contest, reference),
+        session=session,
         images=gate.dataset.images,
         candidate=sides.candidate,
         rounding=sides.rounding,
@@ -110,12 +114,19 @@ def declared(contest: Contest, own: PipelineSpec) -> Suspects:
     return declared_suspects(own, contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else ()
 
 
-def session_to_simulate(contest: Contest, reference: ModelDetector) -> Session:
-    """The candidate's network where both are read alike, so that a fault in it does not hide one around it; else the reference's."""
-    candidate, own = contest.candidate, reference.pipeline.session.faster()
-    if not isinstance(candidate, ModelDetector) or candidate.pipeline.spec.head != reference.pipeline.spec.head:
-        return own
-    return OneOrOther(candidate.pipeline.session, own) if specs_differ(contest) else own
+def to_simulate(contest: Contest, reference: ModelDetector, thresholds: Suppress) -> tuple[Session, PipelineSpec]:
+    """A network and its healthy pipeline: the candidate's own, fed as it asks, where both heads are read alike; else the reference's.
+
+    So a fault in the network does not hide one around it, and a file that wants BGR or bytes has no fault in that.
+    """
+    own = replace(reference.pipeline.spec, suppress=thresholds)
+    candidate, session = contest.candidate, reference.pipeline.session.faster()
+    if not isinstance(candidate, ModelDetector) or candidate.pipeline.spec.head != own.head or not specs_differ(contest):
+        return session, own
+    asked = as_asked(own.preprocess, candidate.pipeline.spec.preprocess)
+    if asked != own.preprocess:
+        return candidate.pipeline.session.faster(), replace(own, preprocess=asked)
+    return OneOrOther(candidate.pipeline.session, session), own
 
 
 class OneOrOther(CheckedSession):
@@ -139,11 +150,17 @@ def telling_images(comparisons: Sequence[ImageComparison]) -> list[int]:
 
     At least half of them have detections of the candidate, where so many have: an empty image only tells that something is wrong.
     """
-    unequal = [len(each.missed) + len(each.ghosts) + len(np.union1d(each.shifted, each.rescored)) for each in comparisons]
+    unequal = [differences(each) for each in comparisons]
     shown = [len(each.matches.candidate) + len(each.matches.reference) for each in comparisons]
-    order = sorted(range(len(comparisons)), key=lambda index: (-(unequal[index] > 0), -unequal[index], -shown[index]))
+    order = sorted(range(len(comparisons)), key=lambda index: (-unequal[index], -shown[index]))
     speaking = [index for index in order if len(comparisons[index].matches.candidate)][: MOST_IMAGES // 2]
     return [*speaking, *(index for index in order if index not in speaking)][:MOST_IMAGES]
+
+
+def differences(comparison: ImageComparison) -> int:
+    """How many detections of an image differ in any way."""
+    alone = len(comparison.missed) + len(comparison.ghosts) + len(comparison.matches.class_flips) + comparison.non_finite
+    return alone + len(np.union1d(comparison.shifted, comparison.rescored))
 
 
 def diagnoses(contest: Contest, evidence: Evidence, healthy: Hypothesis, found: Finding) -> Iterator[Diagnosis]:

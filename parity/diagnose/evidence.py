@@ -58,26 +58,19 @@ class Evidence:
     outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     pictures: dict[tuple[int, ExifPolicy], Image] = field(default_factory=dict)
     floor: float = np.inf
+    lowest_score: float = field(init=False)
+    highest_score: float = field(init=False)
+    scaled_limits: Limits = field(init=False)  # scores that are no shares are held against a limit of their size
 
     def __post_init__(self) -> None:
         """Judge by all images unless told otherwise."""
         self.chosen = self.chosen or range(len(self.images))
-
-    @property
-    def lowest_score(self) -> float:
-        """The lowest score that the candidate shows."""
-        return min((float(found.scores[-1]) for found in self.candidate if len(found)), default=0.0)
-
-    @property
-    def highest_score(self) -> float:
-        """The highest score that the candidate shows."""
-        return max((float(found.scores[0]) for found in self.candidate if len(found)), default=0.0)
-
-    @property
-    def scaled_limits(self) -> Limits:
-        """The limits; scores that are no shares are held against one of their size."""
+        shown = [self.candidate[index].scores for index in self.chosen if len(self.candidate[index])]
+        self.lowest_score = min((float(scores[-1]) for scores in shown), default=0.0)
+        self.highest_score = max((float(scores[0]) for scores in shown), default=0.0)
+        typical = float(np.median([scores[0] for scores in shown])) if shown else 0.0  # one number gone astray loosens nothing
         score = self.limits.score
-        return replace(self.limits, score=replace(score, value=score.value * max(self.highest_score, 1.0)))
+        self.scaled_limits = replace(self.limits, score=replace(score, value=score.value * max(typical, 1.0)))
 
     def on(self, chosen: Sequence[int], *, candidate: Sequence[Detections] | None = None) -> Evidence:
         """The same evidence on other images, or with other detections; what the network gave is shared."""
@@ -87,19 +80,22 @@ class Evidence:
         """The network input of an image, and its geometry."""
         spec = hypothesis.spec.preprocess
         key = index, spec.exif
-        if key not in self.pictures:
-            self.pictures[key] = read_image(self.images[index].path, exif=spec.exif)
-        fitted = preprocess(self.pictures[key], spec)
+        picture = self.pictures[key] if key in self.pictures else read_image(self.images[index].path, exif=spec.exif)
+        if index in self.chosen:
+            self.pictures[key] = picture
+        fitted = preprocess(picture, spec)
         return tampered_input(fitted.tensor, hypothesis.tampering), fitted.geometry
 
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """The raw head for a tensor; hypotheses that make the same tensor share one run."""
         key = digest(tensor)
-        if key not in self.outputs:
-            (self.outputs[key],) = self.session.run(tensor)
-            if self.outputs[key].nbytes * len(self.outputs) > MOST_BYTES:
-                del self.outputs[next(iter(self.outputs))]
-        return self.outputs[key]
+        if key in self.outputs:
+            return self.outputs[key]
+        (output,) = self.session.run(tensor)
+        if output.nbytes * (len(self.outputs) + 1) > MOST_BYTES and self.outputs:
+            del self.outputs[next(iter(self.outputs))]
+        self.outputs[key] = output
+        return output
 
     def look(self, hypothesis: Hypothesis, index: int) -> Seen:
         """The raw head of an image as the hypothesis reads it: the anchors that could be shown."""

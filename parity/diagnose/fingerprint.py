@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.boxes import silently
 from parity.decode import Candidates
 from parity.detections import Detections
 from parity.diagnose.evidence import Evidence
@@ -56,6 +57,7 @@ def distance_to_sorted(values: NDArray[np.float64], column: NDArray[np.float64])
     return np.asarray(np.minimum(np.abs(values - column[after - 1]), np.abs(values - right)))
 
 
+@silently
 def score_distance(evidence: Evidence, hypothesis: Hypothesis, indices: Sequence[int], *, labels: bool = True) -> float:
     """How far the sorted scores of every class are from the candidate's, as a share of all: falls as a hypothesis comes nearer."""
     apart = total = 0.0

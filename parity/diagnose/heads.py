@@ -177,7 +177,7 @@ def distances(reference: RawHead, candidate: RawHead, limits: Limits) -> tuple[f
     )
     weight = reference.scores.max(axis=1) + LEAST_WEIGHT
     sides = np.abs(reference.boxes[:, 2:] - reference.boxes[:, :2]).mean(axis=1)
-    return float(scores.sum() / weight.sum()), float((weight * boxes.mean(axis=1)).sum() / (weight * sides).sum())
+    return float(scores.sum() / weight.sum()), float((weight * boxes.mean(axis=1)).sum() / ((weight * sides).sum() + LEAST_WEIGHT))
 
 
 def open_case(gate: Gate, contest: Contest, images: Sequence[DatasetImage]) -> Case | None:

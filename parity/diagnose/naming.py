@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import floor
 from typing import Literal
 
 from parity.diagnose.heads import Case, Proof
@@ -84,4 +85,4 @@ def sentence(finding: Finding, said: str) -> str:
         return f"Read in the file, not proven by running it: {said}."
     if finding.proof.confirmed:
         return f"Proof: with {said}, both give the same raw output."
-    return f"With {said}, {finding.proof.explains:.1%} of the difference of the raw outputs is gone."
+    return f"With {said}, {floor(finding.proof.explains * 1000) / 10:g}% of the difference of the raw outputs is gone."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.boxes import silently
 from parity.contests import Contest, Gate
 from parity.datasets import DatasetImage
 from parity.diagnose.edges import undo_edges
@@ -61,6 +62,7 @@ def torch_findings(case: Case, path: Path) -> Iterator[Finding]:
         yield from weight_findings(case, path)
 
 
+@silently
 def unsteady(case: Case) -> Iterator[Finding]:
     """A candidate that gives other numbers for the same tensor."""
     probe = case.probes[0]

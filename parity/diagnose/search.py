@@ -19,7 +19,7 @@ from parity.diagnose.fingerprint import score_distance
 from parity.diagnose.labels import label_suspect
 from parity.diagnose.nms import nms_suspects, opened
 from parity.diagnose.order import STRONG, Order, batch_order, image_order
-from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, at_cut, preprocessing, score_readings, with_all
+from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, at_cut, one, preprocessing, score_readings, with_all
 from parity.diagnose.tampering import Cut
 from parity.faults import fault
 from parity.spec import Fit, PipelineSpec, RestoreGeometry
@@ -45,7 +45,7 @@ class Finding:
 
     @property
     def explains(self) -> float:
-        """The share of the distance that the faults explain, from 0 to 1."""
+        """The share of the distance that the faults explain, from 0 to 1; one image alone is fitted and judged on."""
         return max(0.0, 1 - self.after / self.before) if self.before else 0.0
 
 
@@ -100,14 +100,15 @@ def left_by(evidence: Evidence, healthy: Hypothesis, suspected: Hypothesis) -> f
 
 
 def nothing_found(evidence: Evidence, healthy: Hypothesis) -> Finding | None:
-    """The single faults that leave nothing to detect, which a candidate without detections cannot tell apart."""
-    every = (*preprocessing(healthy.spec.preprocess), *score_readings())
+    """The single faults that leave nothing to detect, which a candidate without detections cannot tell apart: none is confirmed."""
+    too_high = one("conf_threshold", "suppress", "confidence", 1.0, confidence=1.0)
+    every = (*preprocessing(healthy.spec.preprocess), *score_readings(), too_high)
     blind = [suspect for suspect in every if evidence.agrees(suspect.applied(healthy), evidence.chosen)]
     if not blind:
         return None
     first, *others = sorted(blind, key=lambda suspect: -fault(suspect.fault).frequency)
     unlike = tuple((first.fault, other) for other in others if other.fault != first.fault)
-    return Finding((first,), before=1.0, after=0.0, confirmed=True, alternatives=unlike)
+    return Finding((first,), evidence.distance(healthy, evidence.chosen), 0.0, confirmed=False, alternatives=unlike)
 
 
 def ordered(evidence: Evidence, healthy: Hypothesis, order: Order) -> Finding | None:
@@ -136,7 +137,8 @@ def searched(evidence: Evidence, healthy: Hypothesis, given: Suspects) -> Findin
         return None
     before, after = (evidence.distance(each, judged) for each in (healthy, with_all(healthy, suspects)))
     if not evidence.agrees(with_all(healthy, suspects), evidence.chosen):  # both halves may show other classes, and other overlaps
-        suspects = needed(evidence, healthy, learned_anew(evidence, healthy, suspects), evidence.chosen)
+        learned = needed(evidence, healthy, learned_anew(evidence, healthy, suspects), evidence.chosen)
+        suspects = learned if evidence.agrees(with_all(healthy, learned), evidence.chosen) else suspects
     confirmed = evidence.agrees(with_all(healthy, suspects), evidence.chosen)
     finding = Finding(suspects, before, after, confirmed)
     if not confirmed and finding.explains < PARTIAL:

@@ -24,7 +24,7 @@ from parity.spec import (
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PAD_VALUES = (0, 48, 80, 98, 108, 120, 132, 160, 208, 255)  # denser near 114, from which the search must see its way
-SIZES = (0.5, 0.65, 0.8, 1.25, 1.5, 2.0)  # of the network's side
+SIZES = (0.5, 0.65, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)  # of the network's side
 LARGEST_TRIED = 1280  # px: beyond, one run costs as much as ten at 640
 LETTERBOXED: tuple[tuple[str, float | str], ...] = (("restored", "as of a letterbox"),)
 CORNER_OFFSETS = ((0.0, 1.0), (0.0, -1.0), (0.5, 0.5), (-0.5, -0.5), (1.0, 1.0), (-1.0, -1.0))  # px, of conventions that count pixels
@@ -117,8 +117,8 @@ def pixel_values(own: Preprocess) -> Iterator[Suspect]:
 
 def other_sizes(own: Preprocess) -> Iterator[Suspect]:
     """The network at other sizes of its stride."""
-    sides = {max(round(max(own.size) * share / own.stride), 1) * own.stride for share in SIZES}
-    yield from (network_size(side) for side in sorted(sides - {max(own.size)}) if side <= LARGEST_TRIED)
+    sides = {max(own.size), *(max(round(max(own.size) * share / own.stride), 1) * own.stride for share in SIZES)}
+    yield from (network_size(side) for side in sorted(sides) if side <= LARGEST_TRIED and (side, side) != own.size)
 
 
 def network_size(side: int) -> Suspect:

@@ -72,15 +72,12 @@ def test_a_healthy_pair_has_no_name(named: Named, decimals: int | None) -> None:
     assert named(decimals=decimals) is None
 
 
-@pytest.mark.parametrize(
-    "settings", [{"score_scale": 0.5}, {"score_scale": 8.0, "confidence": 1.2}], ids=["halved scores", "scores above 1"]
-)
-def test_what_no_suspect_reproduces_has_no_name(named: Named, settings: dict[str, Any]) -> None:
-    assert faults(named(**settings)) <= {"conf_threshold"}
+def test_what_no_suspect_reproduces_has_no_name(named: Named) -> None:
+    assert named(score_scale=0.5) is None
 
 
 def test_causes_that_leave_nothing_to_detect_cannot_be_told_apart_and_are_all_named(named: Named) -> None:
     found = named(divisor=255.0**2)
     assert faults(found) == {"value_range_255"}
     assert found is not None
-    assert {other.fault for _, other in found.alternatives} == {"int8_head_concat_one_scale", "v5_style_decode_on_v8"}
+    assert {other.fault for _, other in found.alternatives} == {"int8_head_concat_one_scale", "v5_style_decode_on_v8", "conf_threshold"}

@@ -47,6 +47,19 @@ def test_images_that_lost_their_detections_otherwise_are_no_batch(lost: list[int
     assert batch_order(images, [Detections.none() if index in lost else found for index, found in enumerate(images)]) is None
 
 
+@pytest.mark.parametrize("lost", [(2, 3), (1, 3)])
+def test_a_pattern_that_chance_makes_is_no_batch(lost: tuple[int, int]) -> None:
+    telling = (2, 7, 11, 17)
+    images = [found if index in telling else Detections.none() for index, found in enumerate(photographs(24))]
+    gone = {telling[place] for place in lost}
+    assert batch_order(images, [Detections.none() if index in gone else found for index, found in enumerate(images)]) is None
+
+
+def test_images_that_the_reference_does_not_tell_apart_are_no_copies() -> None:
+    pairs = [found for found in photographs(12) for _ in range(2)]
+    assert batch_order(pairs, pairs) is None
+
+
 def test_results_under_other_images_are_brought_home() -> None:
     images = photographs(9)
     moved = [images[(index + 2) % 9] for index in range(9)]
