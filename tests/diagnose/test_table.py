@@ -6,14 +6,16 @@ import pickle
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from diagnose import edited_onnx
 from diagnose.conftest import FIXTURES, SIDE
 from diagnose.file_judge import FileJudge
-from diagnose.file_plants import DECLARED, FILE_PLANTS, FilePlant
+from diagnose.file_plants import DECLARED, FILE_PLANTS, FilePlant, edited
 from diagnose.planting import Case, Field, Ground, Judge, Outcome, equal
 from diagnose.plants import Plant, compatible, plants
 from diagnose.table import END, KINDS, START, arguments, drawn, files, ground_of, hidden, write_between
@@ -138,6 +140,14 @@ def test_a_fault_of_a_file_is_named_by_the_gate(file_judge: FileJudge, id_: str,
     told = file_judge.judge(planted(id_))
     assert (told.kind, told.visible, told.first, told.fully, told.refused) == ("file", True, True, True, "")
     assert (told.method, told.confirmed) == proven
+
+
+@pytest.mark.parametrize("faults", [(), ("pad_value",)])
+def test_a_value_range_that_a_file_declares_and_wants_is_no_fault(file_judge: FileJudge, faults: tuple[str, ...]) -> None:
+    fields = {"divisor": 1.0, **dict.fromkeys(faults, (97, 97, 97))}
+    make = partial(edited, edit=edited_onnx.trained_on_bytes)
+    told = file_judge.judge(FilePlant(faults, "wants bytes", make=make, declared={"preprocess": fields}))
+    assert (told.named, told.refused) == (faults, "")
 
 
 def test_a_healthy_file_is_not_asked_about(file_judge: FileJudge) -> None:
