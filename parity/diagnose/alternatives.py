@@ -28,12 +28,11 @@ def alternatives(evidence: Evidence, healthy: Hypothesis, suspects: Suspects) ->
 
 
 def separating_image(evidence: Evidence, one: Hypothesis, other: Hypothesis) -> int | None:
-    """The first of the other images on which two pipelines differ: by the network input, or on a few by the detections."""
-    rest = [index for index in range(len(evidence.images)) if index not in set(evidence.chosen)][:MOST_LOOKED_AT]
-    for index in rest:
-        if not same_input(evidence, one, other, [index]):
-            return index
-    return next((index for index in rest[:MOST_RUN] if not same_detections(evidence, one, other, index)), None)
+    """The first of the other images on which two pipelines detect something else: a few are run, those of another network input first."""
+    chosen = set(evidence.chosen)
+    rest = [index for index in range(len(evidence.images)) if index not in chosen][:MOST_LOOKED_AT]
+    order = sorted(rest, key=lambda index: same_input(evidence, one, other, [index]))
+    return next((index for index in order[:MOST_RUN] if not same_detections(evidence, one, other, index)), None)
 
 
 def same_detections(evidence: Evidence, one: Hypothesis, other: Hypothesis, index: int) -> bool:
