@@ -66,7 +66,8 @@ def plan(image_size: tuple[int, int], spec: Preprocess) -> tuple[Geometry, tuple
         gain = min(spec.size[0] / image_size[0], spec.size[1] / image_size[1])
         gain = gain if spec.scale_up else min(gain, 1.0)
         height, width = (max(round(side * gain), 1) for side in image_size)
-        height, width = (width, height) if spec.fit is Fit.SWAPPED else (height, width)
+        if spec.fit is Fit.SWAPPED:  # in a network that is no square, as much as it holds
+            height, width = min(width, spec.size[0]), min(height, spec.size[1])
     free = spec.size[0] - height, spec.size[1] - width
     if spec.fit is Fit.RECT:
         free = free[0] % spec.stride, free[1] % spec.stride
