@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parity.boxes import silently
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.fingerprint import FOUND, fingerprint, score_distance
 from parity.diagnose.labels import label_suspect
+from parity.diagnose.rounded import is_bfloat16, is_float16
 from parity.diagnose.suspects import (
     Hypothesis,
     Suspect,
@@ -134,19 +134,9 @@ def possible(evidence: Evidence, reading: Suspect) -> bool:
         "output_layout_not_transposed": high > 1,
         "int8_io_not_dequantised": high > 1 and bool((scores == np.round(scores)).all()),
         "int8_head_concat_one_scale": len(np.unique(np.round(scores, 2))) <= FEW_SCORES,
-        "fp16_precision": fits_half(scores),
-        "bf16_or_fp16_plugin_default": fits_bfloat(scores),
+        "fp16_precision": is_float16(scores.astype(np.float32)),
+        "bf16_or_fp16_plugin_default": is_bfloat16(scores.astype(np.float32)),
     }.get(reading.fault, True)
-
-
-def fits_half(scores: NDArray[np.float64]) -> bool:
-    """Whether all scores are numbers of float16."""
-    return bool((scores.astype(np.float16).astype(np.float32) == scores.astype(np.float32)).all())
-
-
-def fits_bfloat(scores: NDArray[np.float64]) -> bool:
-    """Whether all scores are numbers of bfloat16, whose last 16 bits of a float32 are zero."""
-    return not (scores.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF)).any()
 
 
 def climb(evidence: Evidence, start: Hypothesis, indices: Sequence[int], *, labels: bool) -> Suspects:

@@ -17,7 +17,7 @@ from parity.contests import Contest, Gate
 from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.diagnose.finished_specs import declared, misread
-from parity.diagnose.naming import PARTIAL, Named
+from parity.diagnose.naming import PARTIAL, Named, reordered
 from parity.diagnose.trials import Restoration, Trial, Variant
 from parity.faults import fault
 from parity.verdict import Diagnosis
@@ -126,9 +126,7 @@ def other_names(trial: Trial) -> Iterator[Diagnosis]:
     """Class names in another order, where all detections agree by their index."""
     own, other = (side.pipeline.spec.names for side in (trial.reference_side, trial.candidate))
     if trial.contest.has_names and own != other and sorted(own) == sorted(other):
-        wrong = next(index for index, pair in enumerate(zip(own, other, strict=True)) if pair[0] != pair[1])
-        said = f"its class names taken from the checkpoint (class {wrong} is {own[wrong]}, the file says {other[wrong]})"
-        yield diagnosis(trial, Named("class_names_order", said), 1.0, confirmed=True)
+        yield diagnosis(trial, reordered(own, other), 1.0, confirmed=True)
 
 
 def diagnosis(trial: Trial, named: Named, explains: float, *, confirmed: bool) -> Diagnosis:

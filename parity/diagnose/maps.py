@@ -13,12 +13,12 @@ from scipy.optimize import linear_sum_assignment
 from parity.boxes import silently
 from parity.decode import Outputs
 from parity.diagnose.heads import Array, Boxes, Case, Probe, RawHead
+from parity.diagnose.tampering import STRIDES, anchor_points
 from parity.spec import Activation, BoxFormat, BoxUnits, TensorLayout
 
 Parameters = dict[str, float | str]
 Reading = Callable[[Outputs, Probe], RawHead | None]
 IMAGENET = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)  # mean and std of R, G, B in 0..1
-STRIDES = (8, 16, 32)  # of a head's levels
 TELLING = 1000  # anchors that a permutation of classes is read off
 LEAST_SCORE = 1e-12
 
@@ -188,12 +188,8 @@ def with_box_levels(case: Case, blocks: tuple[int, ...]) -> Reading:
 
 def anchors(size: tuple[int, int]) -> tuple[Boxes, Boxes]:
     """The centres (n, 2) of all cells in units of their stride, and the strides (n, 1)."""
-    centres, strides = [], []
-    for stride in STRIDES:
-        rows, columns = np.mgrid[: size[0] // stride, : size[1] // stride]
-        centres.append(np.stack([columns.ravel(), rows.ravel()], axis=1) + 0.5)
-        strides.append(np.full((rows.size, 1), stride, np.float64))
-    return np.concatenate(centres), np.concatenate(strides)
+    centres, strides = anchor_points(size)
+    return centres, strides[:, None]
 
 
 def from_sides(sides: Boxes, centres: Boxes, strides: Boxes) -> Boxes:

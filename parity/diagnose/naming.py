@@ -51,6 +51,13 @@ def alike(faults: Sequence[str], said: str, *, where: str = "") -> tuple[Named, 
     )
 
 
+def reordered(own: Sequence[str], other: Sequence[str]) -> Named:
+    """Class names in another order than the checkpoint's, by the first class that differs."""
+    wrong = next(index for index, pair in enumerate(zip(own, other, strict=True)) if pair[0] != pair[1])
+    said = f"its class names taken from the checkpoint (class {wrong} is {own[wrong]}, the file says {other[wrong]})"
+    return Named("class_names_order", said)
+
+
 def best(findings: Sequence[Finding]) -> Finding | None:
     """The finding that explains most; what is only read in the file comes last."""
     held = [finding for finding in findings if finding.holds]

@@ -10,9 +10,10 @@ import numpy as np
 from parity.boxes import silently
 from parity.contests import Contest, Gate
 from parity.datasets import DatasetImage
+from parity.decode import Outputs
 from parity.diagnose.edges import undo_edges
 from parity.diagnose.heads import Case, Proof, answer, open_case
-from parity.diagnose.naming import UNPROVEN, Finding, Named, best, diagnoses
+from parity.diagnose.naming import UNPROVEN, Finding, Named, best, diagnoses, reordered
 from parity.diagnose.rounded import rounded_outputs
 from parity.verdict import Diagnosis
 
@@ -62,17 +63,22 @@ def torch_findings(case: Case, path: Path) -> Iterator[Finding]:
         yield from weight_findings(case, path)
 
 
-@silently
 def unsteady(case: Case) -> Iterator[Finding]:
     """A candidate that gives other numbers for the same tensor."""
     probe = case.probes[0]
     again = answer(case.candidate.pipeline.session, probe.tensor)
     if len(again) != len(probe.outputs):
         return
-    apart = max((float(np.abs(one - other).max(initial=0.0)) for one, other in zip(again, probe.outputs, strict=True)), default=0.0)
+    apart = largest_change(again, probe.outputs)
     if apart > case.limits.score.value:
         said = f"the candidate run twice on one tensor, its outputs differ by up to {apart:.3g}"
         yield Finding((Named("run_to_run_nondeterminism", said, {"difference": apart}),), "inspect", UNPROVEN)
+
+
+@silently
+def largest_change(again: Outputs, before: Outputs) -> float:
+    """The largest difference between two answers of one network."""
+    return max((float(np.abs(one - other).max(initial=0.0)) for one, other in zip(again, before, strict=True)), default=0.0)
 
 
 def other_names(case: Case) -> Iterator[Finding]:
@@ -84,6 +90,4 @@ def other_names(case: Case) -> Iterator[Finding]:
         said = f"it has the {len(other)} classes {', '.join(other[:4])}, the checkpoint the {len(own)} classes {', '.join(own[:4])}"
         yield Finding((Named("wrong_checkpoint", said),), "inspect", UNPROVEN)
     elif case.agrees:
-        wrong = next(index for index, pair in enumerate(zip(own, other, strict=True)) if pair[0] != pair[1])
-        said = f"its class names taken from the checkpoint (class {wrong} is {own[wrong]}, the file says {other[wrong]})"
-        yield Finding((Named("class_names_order", said),), "restore", Proof(1.0, confirmed=True))
+        yield Finding((reordered(own, other),), "restore", Proof(1.0, confirmed=True))

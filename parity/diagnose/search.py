@@ -17,6 +17,7 @@ from parity.diagnose.coordinates import coordinate_suspects
 from parity.diagnose.evidence import Evidence
 from parity.diagnose.fingerprint import score_distance
 from parity.diagnose.labels import label_suspect
+from parity.diagnose.naming import PARTIAL
 from parity.diagnose.nms import nms_suspects, opened
 from parity.diagnose.order import STRONG, Order, batch_order, image_order
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, at_cut, one, preprocessing, score_readings, with_all
@@ -24,7 +25,6 @@ from parity.diagnose.tampering import Cut
 from parity.faults import fault
 from parity.spec import Fit, PipelineSpec, RestoreGeometry
 
-PARTIAL = 0.9
 LEAST_PART = 0.005  # of the detections
 CLEAR = 0.1  # of the distance between scores, that a fault between images leaves at most to be looked at first
 LATE = at_cut("buffer_reuse_or_early_free", Cut.IMAGES, "previous")
@@ -136,10 +136,11 @@ def searched(evidence: Evidence, healthy: Hypothesis, given: Suspects) -> Findin
     if not suspects:
         return None
     before, after = (evidence.distance(each, judged) for each in (healthy, with_all(healthy, suspects)))
-    if not evidence.agrees(with_all(healthy, suspects), evidence.chosen):  # both halves may show other classes, and other overlaps
-        learned = needed(evidence, healthy, learned_anew(evidence, healthy, suspects), evidence.chosen)
-        suspects = learned if evidence.agrees(with_all(healthy, learned), evidence.chosen) else suspects
     confirmed = evidence.agrees(with_all(healthy, suspects), evidence.chosen)
+    if not confirmed:  # both halves may show other classes, and other overlaps
+        learned = needed(evidence, healthy, learned_anew(evidence, healthy, suspects), evidence.chosen)
+        confirmed = evidence.agrees(with_all(healthy, learned), evidence.chosen)
+        suspects = learned if confirmed else suspects
     finding = Finding(suspects, before, after, confirmed)
     if not confirmed and finding.explains < PARTIAL:
         return None
@@ -169,17 +170,21 @@ def learned_anew(evidence: Evidence, healthy: Hypothesis, suspects: Suspects) ->
     others = tuple(suspect for suspect in suspects if suspect.tamper is None or suspect.tamper.cut is not Cut.LABELS)
     table = None
     if len(others) < len(suspects):
-        before_nms = tuple(suspect for suspect in others if all(part != "suppress" for part, _, _ in suspect.values))
-        table = label_suspect(evidence, with_all(opened(evidence, healthy), before_nms), evidence.chosen)
+        table = label_suspect(evidence, with_all(opened(evidence, healthy), before_nms(others)), evidence.chosen)
     kept = suspects if table is None else (*others, table)
     return with_thresholds(evidence, healthy, kept, evidence.chosen)
 
 
 def with_thresholds(evidence: Evidence, start: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
     """The faults with those of NMS solved anew."""
-    others = tuple(suspect for suspect in suspects if all(part != "suppress" for part, _, _ in suspect.values))
+    others = before_nms(suspects)
     loose = with_all(opened(evidence, start), others)
     return (*others, *nms_suspects(evidence, loose, start.spec.suppress, indices))
+
+
+def before_nms(suspects: Suspects) -> Suspects:
+    """The faults that are not settings of NMS."""
+    return tuple(suspect for suspect in suspects if all(part != "suppress" for part, _, _ in suspect.values))
 
 
 def needed(evidence: Evidence, healthy: Hypothesis, suspects: Suspects, indices: Sequence[int]) -> Suspects:
