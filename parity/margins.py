@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, copysign, inf
+from math import ceil, copysign, inf, nan
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -18,7 +18,7 @@ from scipy.special import ndtri, stdtr
 
 from parity.limits import CONFIDENCE, FAMILY_ERROR, MOST_IMAGES
 from parity.spec import STRICT
-from parity.statistics import ClassEstimate, Estimate, PairedStatistics
+from parity.statistics import ClassEstimate, PairedStatistics
 
 Outcome: TypeAlias = Literal["pass", "fail", "inconclusive", "not_checked"]
 TWO_SIDED = float(ndtri((1 + CONFIDENCE) / 2))  # 1.96 standard errors to the end of an interval
@@ -60,12 +60,12 @@ class ClassVerdict:
     __pydantic_config__ = STRICT
 
 
-def judge_margin(name: str, statistics: PairedStatistics, margin: float, *, min_images: int) -> MarginVerdict:
+def judge_margin(name: str, statistics: PairedStatistics, margin: float) -> MarginVerdict:
     """Hold a difference over all classes against what it may drop; ``name`` is a metric of the statistics."""
     found = statistics.metrics[name]
     if found.delta is None or found.ci95 is None or found.standard_error is None:
         undefined = f"{name} is undefined: no such object"
-        few = f"{statistics.units} images or groups of them, and fewer than {min_images} say nothing statistically"
+        few = f"{statistics.units} images or groups of them, and fewer than {statistics.bootstrap.min_images} say nothing statistically"
         return MarginVerdict("not_checked", margin, None, None, undefined if found.delta is None else few)
     low, high = found.ci95
     outcome: Outcome = "pass" if low >= -margin else "fail" if high < -margin else "inconclusive"
@@ -92,7 +92,7 @@ def advice(outcome: Outcome, needed: int | None) -> list[str]:
 
 def judge_classes(statistics: PairedStatistics, margin: float) -> ClassVerdict:
     """Test every class and size for a drop beyond the margin, at a false alarm in ``FAMILY_ERROR`` of all gates at most."""
-    tested = [line for line in statistics.classes if line.ap.standard_error is not None and line.units > 1]
+    tested = [line for line in statistics.classes if line.ap.ci95 is not None and line.units > 1]
     too_few = len(statistics.classes) - len(tested)
     if not tested:
         return ClassVerdict("not_checked", margin, 0, too_few, 0, (), None, f"none of {too_few} classes and sizes has enough objects")
@@ -103,16 +103,16 @@ def judge_classes(statistics: PairedStatistics, margin: float) -> ClassVerdict:
     still_open = sum(line.ap.ci95 is not None and line.ap.ci95[0] < -margin for line in tested) - len(failing)
     worst = failing[0] if failing else tested[order[0]]
     detail = f"worst {described(worst)}; {len(tested)} classes and sizes tested, {still_open} open, {too_few} with too few objects"
-    return ClassVerdict("fail" if failing else "pass", margin, len(tested), too_few, still_open, failing, worst, detail)
+    outcome: Outcome = "fail" if failing else "pass" if all(value <= 1 for value in p_values) else "inconclusive"  # NaN is no pass
+    return ClassVerdict(outcome, margin, len(tested), too_few, still_open, failing, worst, detail)
 
 
 def drop_p_value(line: ClassEstimate, margin: float) -> float:
     """How likely so low an AP is if the class had lost just the margin: one-sided, by Student's t."""
-    estimate: Estimate = line.ap
-    if estimate.delta is None or estimate.standard_error is None:
-        return 1.0
-    kept = estimate.delta + margin
-    statistic = kept / estimate.standard_error if estimate.standard_error else copysign(inf, kept)
+    if line.ap.delta is None or line.ap.standard_error is None:
+        return nan
+    kept = line.ap.delta + margin
+    statistic = kept / line.ap.standard_error if line.ap.standard_error else copysign(inf, kept)
     return float(stdtr(line.units - 1, statistic))
 
 

@@ -55,13 +55,12 @@ class ClassEstimate:
 class PairedStatistics:
     """Two sides on the same images: the numbers over all classes by name, and every class and size that has objects.
 
-    ``units`` are what was resampled: images, or groups of images that belong together. ``resamples`` is 0 where they are too few.
+    ``units`` are what was resampled: images, or groups of images that belong together; where they are too few, nothing was.
     """
 
     images: int
     units: int
-    resamples: int
-    seed: int
+    bootstrap: Bootstrap
     metrics: dict[str, Estimate]
     classes: tuple[ClassEstimate, ...]
     __pydantic_config__ = STRICT
@@ -85,8 +84,7 @@ def compare_records(
     return PairedStatistics(
         images=reference.images,
         units=units,
-        resamples=0 if samples is None else bootstrap.resamples,
-        seed=bootstrap.seed,
+        bootstrap=bootstrap,
         metrics=over_classes(sides[0].metrics(), sides[1].metrics(), samples),
         classes=tuple(by_class(reference, sides, categories, samples, unit_of_image, bootstrap)),
     )
