@@ -91,7 +91,7 @@ class Margins:
 
 
 BOOTSTRAP = Bootstrap(
-    resamples=2_000,  # the ends of a 95 % interval then move by a tenth of its half width from seed to seed
+    resamples=2_000,  # the ends of a 95 % interval then move by 3 % of its half width from seed to seed
     seed=20_240_229,  # any fixed number: the same detections must give the same interval
     min_images=20,  # the interval of AP covers as it should from 64 images on; below 20 each image moves its ends
     min_objects=10,  # one object more or less of ten moves AP by 0.1, twice the margin of a class
@@ -103,5 +103,7 @@ MOST_IMAGES = 200_000  # no larger validation set is in use (Objects365 has 80,0
 _ONE_CLASS = Limit(0.05, "AP", "chosen: five points, which the mean over 80 classes would not show")
 MARGINS = {
     "fp16": Margins(Limit(0.005, "AP", "chosen: half a point, half of what 8 bits may cost"), _ONE_CLASS),
-    "int8": Margins(Limit(0.01, "AP", "chosen: one point, which is called good above; MLPerf allows 8 bits 1 % of the reference's AP"), _ONE_CLASS),
+    "int8": Margins(
+        Limit(0.01, "AP", "chosen: one point, which is called good above; MLPerf allows 8 bits 1 % of the reference's AP"), _ONE_CLASS
+    ),
 }
