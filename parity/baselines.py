@@ -8,14 +8,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from parity.environment import Environment
-from parity.errors import BadInput, BaselineError
-from parity.files import write_whole
+from parity.errors import BaselineError
 from parity.metrics import CocoMetrics
 from parity.request import Size, size_label
+from parity.sealed import read_sealed, write_sealed
 from parity.spec import STRICT
-from parity.wire import from_plain, read_json, sha256_of, to_json, to_plain
+from parity.wire import to_plain
 
 SCHEMA = 1
+SEALED_AS = "baseline"
 LONGEST_SLUG = 60
 UPDATE = "review the change, then run `pytest -m parity --parity-update-baselines`"
 
@@ -44,15 +45,6 @@ class Baseline:
     __pydantic_config__ = STRICT
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A baseline as it lies on disk, with the digest of its canonical JSON, so that reformatting is no change and editing is."""
-
-    baseline: Baseline
-    sha256: str
-    __pydantic_config__ = STRICT
-
-
 def baseline_path(folder: Path, *, model: str, dataset: str, backend: str, imgsz: Size | None) -> Path:
     """The file of one configuration; the name is a safe slug."""
     return folder / f"{slug(model)}-{slug(dataset)}-{slug(backend)}-{size_label(imgsz)}.json"
@@ -73,18 +65,10 @@ def load_baseline(path: Path) -> Baseline | None:
     if not path.exists():
         return None
     step = f"restore it (`git checkout -- {path.name}`), or {UPDATE}"
-    try:
-        plain = read_json(path)
-    except BadInput as failure:
-        raise BaselineError("the baseline cannot be read", file=path, found=failure, next_step=step) from None
-    sealed = from_plain(Sealed, plain, source=path, error=BaselineError, next_step=step)
-    if sha256_of(sealed.baseline) != sealed.sha256:
-        found, expected = sealed.sha256[:16], sha256_of(sealed.baseline)[:16]
-        raise BaselineError("the baseline was edited or damaged", file=path, found=found, expected=expected, next_step=step)
-    if sealed.baseline.schema != SCHEMA:
-        found_schema = sealed.baseline.schema
-        raise BaselineError("the baseline has another schema", file=path, found=found_schema, expected=str(SCHEMA), next_step=UPDATE)
-    return sealed.baseline
+    stored = read_sealed(Baseline, path, SEALED_AS, error=BaselineError, next_step=step)
+    if stored.schema != SCHEMA:
+        raise BaselineError("the baseline has another schema", file=path, found=stored.schema, expected=str(SCHEMA), next_step=UPDATE)
+    return stored
 
 
 def check_identity(path: Path, stored: Identity, current: Identity) -> None:
@@ -98,8 +82,7 @@ def check_identity(path: Path, stored: Identity, current: Identity) -> None:
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(to_json(Sealed(baseline, sha256_of(baseline)), indent=1) + "\n", path)
+    write_sealed(path, SEALED_AS, baseline)
 
 
 def changes(old: Baseline | None, new: Baseline) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from oracles.samples import metrics, some_environment
 
-from parity.baselines import Baseline, Identity, Sealed, baseline_path, changes, check_identity, load_baseline, slug, write_baseline
+from parity.baselines import Baseline, Identity, baseline_path, changes, check_identity, load_baseline, slug, write_baseline
 from parity.errors import BaselineError
-from parity.wire import sha256_of, to_json
+from parity.sealed import write_sealed
 
 IDENTITY = Identity("a" * 64, "b" * 64, "c" * 64, "onnx", (640, 640))
 BASELINE = Baseline(IDENTITY, metrics(0.25, APs=None), 12, some_environment())
@@ -69,8 +69,7 @@ def test_a_damaged_file_is_refused(content: bytes, stored: Path) -> None:
 
 
 def test_another_schema_is_refused(stored: Path) -> None:
-    newer = replace(BASELINE, schema=2)
-    stored.write_text(to_json(Sealed(newer, sha256_of(newer))))
+    write_sealed(stored, "baseline", replace(BASELINE, schema=2))
     with pytest.raises(BaselineError, match="another schema; found 2; expected 1"):
         load_baseline(stored)
 
