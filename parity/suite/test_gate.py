@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.baselines import changes, load_baseline, write_baseline
+from parity.baselines import write_baseline
 from parity.candidates import ModelDetector
 from parity.contests import reference_detector
-from parity.errors import BaselineError
+from parity.holding import baseline_check
 from parity.images import read_image
-from parity.judging import baseline_check
 from parity.preprocess import preprocess
 from parity.request import size_label
+from parity.revisions import in_words, revision
 from parity.suite.running import Config, Gates, require
 
 pytestmark = pytest.mark.parity
@@ -40,12 +40,9 @@ def test_ap_holds_against_the_baseline(parity_config: Config, parity_gates: Gate
     if outcome.baseline_file is None or outcome.baseline is None:
         pytest.fail("nothing to hold against a stored result: AP needs labelled data", pytrace=False)
     if parity_gates.settings.update:
-        try:
-            old = load_baseline(outcome.baseline_file)
-        except BaselineError:
-            old = None
+        update = revision(outcome.baseline_file, outcome.baseline)
         write_baseline(outcome.baseline_file, outcome.baseline)
-        pytest.fail(f"wrote {outcome.baseline_file}: {changes(old, outcome.baseline)}; review it and run again", pytrace=False)
+        pytest.fail(f"wrote {update.file}: {in_words(update)}; review it and run again", pytrace=False)
     require([baseline_check(gate, outcome)], outcome.causes)
 
 
