@@ -47,6 +47,8 @@ Seed = Annotated[int, typer.Option("--seed", help="For --limit.", min=0, metavar
 Spec = Annotated[Path | None, typer.Option("--candidate-spec", help="The pipeline of a file that does not say it itself.", metavar="JSON")]
 Cut = Annotated[float | None, typer.Option("--candidate-conf", help="What recorded detections were cut at.", metavar="0..1")]
 Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
+WAIVERS_HELP = "TOML file with [[tool.parity.waivers]]. Default: the pyproject.toml of this folder or of one above it in the repository."
+Waivers = Annotated[Path | None, typer.Option("--waivers", help=WAIVERS_HELP, metavar="FILE", show_default=False)]
 StoredIn = Annotated[Path, typer.Option("--baselines", help="The folder of stored results.", metavar="DIR")]
 Stored = Annotated[Path, typer.Argument(help="A stored result, or a folder of them.", metavar="PATH|DIR", show_default=False)]
 Both = Annotated[list[Path] | None, typer.Argument(help="Of diff: two stored results or folders, instead of a run.", metavar="[OLD NEW]")]

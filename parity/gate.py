@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
 from parity.environment import busy_note, environment, machine_load
@@ -16,6 +18,8 @@ from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
 from parity.revisions import Revisions, revision
 from parity.verdict import Check, DatasetId, ReferenceId, Result, conclude
+from parity.waiver_files import read_waivers
+from parity.waivers import Waiver, waive, waiver_notes
 
 Hold = Callable[[Gate, Outcome], Check]  # a result against what is stored
 
@@ -44,11 +48,12 @@ def fresh_results(request: GateRequest, *, track: Track = untracked) -> Revision
 def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, list[Outcome]]:
     """Run the gate; ``hold`` is how a result is held against what is stored."""
     busy = busy_note(machine_load()) if request.latency else None
+    waivers = read_waivers(request.waivers) if request.waivers else ()
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
-        result = conclusion(gate, outcomes, hold, busy=busy)
+        result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
         notes = (*result.notes, *write_evidence(request, gate.limits, outcomes, result))
         return replace(result, notes=notes), outcomes
 
@@ -63,6 +68,16 @@ def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str
     configs = tuple(outcome.result for outcome in outcomes)
     causes = tuple(cause for outcome in outcomes for cause in outcome.causes)
     return Result(conclude(checks), reference_id(gate), dataset, configs, checks, causes, environment(), notes)
+
+
+def under_waivers(result: Result, waivers: Sequence[Waiver], *, source: Path | None) -> Result:
+    """The result with what is waived today, and notes on where that is written and which waivers do nothing."""
+    if source is None:
+        return result
+    today = datetime.now(UTC).date()
+    checks = waive(result.checks, waivers, today=today)
+    notes = (f"waivers: {len(waivers)} in {source}", *waiver_notes(result.checks, waivers, today=today))
+    return replace(result, checks=checks, verdict=conclude(checks), notes=(*result.notes, *notes))
 
 
 def class_notes(gate: Gate) -> Iterator[str]:
