@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from parity.backends.base import Precision
 from parity.environment import Environment
 from parity.errors import BaselineError, UsageError
 from parity.files import kept_path
 from parity.metrics import CocoMetrics
-from parity.precision import Precision
 from parity.request import Size, size_label
 from parity.sealed import read_sealed, update_sealed
 from parity.spec import STRICT

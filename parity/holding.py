@@ -11,7 +11,6 @@ from parity.checks import shown
 from parity.contests import Contest, Gate
 from parity.environment import environment
 from parity.models import model_name
-from parity.precision import precision_of
 from parity.revisions import Revision
 from parity.verdict import Check, ConfigResult, Status, judge
 from parity.wire import sha256_of
@@ -33,7 +32,7 @@ def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baselin
         result.metrics.candidate,
         result.parity.matched + result.parity.ghosts + result.parity.class_flips,
         environment(),
-        precision=precision_of(Path(contest.candidate.identity.path)),
+        precision=contest.candidate.pipeline.session.precision,
         latency_ms=result.latency_ms.candidate.median if result.latency_ms else None,
     )
 

@@ -1,8 +1,7 @@
-"""Where waivers are written: ``[[tool.parity.waivers]]`` in a pyproject.toml, or in a file of that form."""
+"""Waivers as they are written: ``[[tool.parity.waivers]]`` in a pyproject.toml, or in a file of that form."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
@@ -10,47 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from parity.errors import UsageError
+from parity.project_file import WAIVERS, WRITTEN, parity_table
 from parity.verdict import CHECK_NAMES
 from parity.waivers import NEVER, Waiver
 
-PROJECT_FILE = "pyproject.toml"
-TABLE = "waivers"
 KINDS: dict[str, type] = {"check": str, "config": str, "reason": str, "owner": str, "expires": date}
 NEEDED = 'check = "...", config = "...", reason = "...", owner = "...", expires = 2027-01-31'
 
 
-def find_waivers(start: Path) -> Path | None:
-    """The nearest pyproject.toml with waivers, from a folder up to the root of its repository; outside of one, in that folder alone."""
-    folders = [start, *start.parents]
-    roots = [place for place, folder in enumerate(folders) if (folder / ".git").exists()]
-    files = (folder / PROJECT_FILE for folder in folders[: roots[0] + 1 if roots else 1])
-    return next((file for file in files if file.is_file() and TABLE in parity_table(file)), None)
-
-
 def read_waivers(path: Path) -> tuple[Waiver, ...]:
     """The waivers of a file; raises ``UsageError`` that names the file and the entry."""
-    entries = parity_table(path).get(TABLE, [])
+    entries = parity_table(path).get(WAIVERS, [])
     if not isinstance(entries, list):
-        raise UsageError("waivers are a list of tables", file=path, found=type(entries).__name__, expected="[[tool.parity.waivers]]")
+        raise UsageError("waivers are a list of tables", file=path, found=type(entries).__name__, expected=WRITTEN)
     return tuple(waiver_of(entry, f"waiver {place}", path) for place, entry in enumerate(entries, 1))
-
-
-def parity_table(path: Path) -> dict[str, Any]:
-    """What a file says to Parity; empty where it says nothing."""
-    try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as failure:
-        raise UsageError("the waivers cannot be read", file=path, found=failure.strerror, next_step="check the path") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
-        raise UsageError("is not valid TOML", file=path, found=failure) from None
-    for name in ("tool", "parity"):
-        table = table.get(name, {})
-        if not isinstance(table, dict):
-            raise UsageError(f"{name} is no table", file=path, found=type(table).__name__, expected="[[tool.parity.waivers]]")
-    unknown = sorted(set(table) - {TABLE})
-    if unknown:
-        raise UsageError("unknown key in [tool.parity]", file=path, found=unknown[0], expected=TABLE)
-    return dict(table)
 
 
 def waiver_of(entry: Any, place: str, path: Path) -> Waiver:

@@ -11,8 +11,8 @@ from parity import arguments
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
 from parity.options import split
+from parity.project_file import find_waivers
 from parity.report.output import check_target
-from parity.waiver_files import find_waivers
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
 DIAGNOSE = "Why does the candidate differ? As gate, with the causes first; exit code 0 nothing differs, 1 it does."

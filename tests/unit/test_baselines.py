@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from oracles.samples import metrics, some_environment
 
+from parity.backends.base import Precision
 from parity.baselines import (
     Baseline,
     Identity,
@@ -26,7 +27,6 @@ from parity.baselines import (
 from parity.environment import Environment
 from parity.errors import BaselineError, UsageError
 from parity.files import kept_path
-from parity.precision import Precision
 from parity.sealed import sealed_text, write_sealed
 
 IDENTITY = Identity("a" * 64, "b" * 64, "c" * 64, "onnx", (640, 640))
