@@ -61,7 +61,7 @@ def unused_lines(config: pytest.Config, read: Mapping[str, str]) -> Iterator[str
     folder = settings(config).baselines
     unused = sorted({path.name for path in folder.glob("*.json")} - set(read.values())) if folder else []
     if unused:
-        yield f"{len(unused)} stored results that no configuration reads, in {folder}: {', '.join(unused)}"
+        yield f"stored results that no configuration reads, in {folder}: {', '.join(unused)}"
 
 
 def waiver_lines(config: pytest.Config, checks: list[tuple[str, str, str]], *, whole: bool) -> Iterator[str]:
