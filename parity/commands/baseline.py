@@ -30,12 +30,12 @@ baseline = typer.Typer(name="baseline", help=GROUP, no_args_is_help=False)
 @baseline.command("show")
 def show_stored(path: arguments.Stored = DEFAULT_FOLDER, *, json: arguments.Json = None) -> int:
     """Print stored results; exit code 14 where one is damaged."""
-    check_target(json, inputs=(path,))
     from parity.baselines import baseline_files, read_baseline
     from parity.report.baselines import print_stored
 
     if not path.exists():
         raise UsageError("no such baseline", file=path, expected="a file or folder of stored results")
+    check_target(json, inputs=baseline_files(path))
     show({str(file): read_baseline(file) for file in baseline_files(path)}, json, print_stored)
     return 0
 
@@ -69,7 +69,7 @@ def revise(
     if updates:
         require_permission(both)
     if both:
-        check_target(json, inputs=both)
+        check_target(json, inputs=stored_files(both))
         found = stored_twice(ctx, both)
     else:
         if reference is None or data is None:
@@ -96,7 +96,7 @@ def revise(
             latency=not no_latency,
             diagnose=False,
         )
-        check_target(json, inputs=request.inputs)
+        check_target(json, inputs=(*request.inputs, *stored_files([baselines])))
         found = fresh(request)
     from parity.report.baselines import print_revisions
 
@@ -113,6 +113,13 @@ def require_permission(both: list[Path] | None) -> None:
         raise UsageError(
             "update stores what it has run itself", found=" ".join(map(str, both)), expected="--reference, --data, --candidate"
         )
+
+
+def stored_files(paths: list[Path]) -> list[Path]:
+    """The stored results at these places, which no output may replace."""
+    from parity.baselines import baseline_files
+
+    return [file for path in paths for file in baseline_files(path)]
 
 
 def stored_twice(ctx: typer.Context, both: list[Path]) -> Revisions:
