@@ -27,6 +27,7 @@ Dynamic = Annotated[bool, typer.Option("--dynamic", help="Leave batch and size o
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files. Default: the current one.", metavar="DIR", show_default=False)]
 PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the pipeline spec of the checkpoint as JSON and convert nothing.")]
 Reference = Annotated[Path, typer.Option("--reference", help="The checkpoint that was trained, or a predictions .json.", metavar="PATH")]
+SomeReference = Annotated[Path | None, typer.Option("--reference", help="The checkpoint that was trained.", metavar="PATH")]
 CANDIDATE_HELP = "What would be shipped: a model file, a predictions .json or module:callable; repeatable."
 Candidates = Annotated[list[str], typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
 SomeCandidates = Annotated[list[str] | None, typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
@@ -46,6 +47,11 @@ Seed = Annotated[int, typer.Option("--seed", help="For --limit.", min=0, metavar
 Spec = Annotated[Path | None, typer.Option("--candidate-spec", help="The pipeline of a file that does not say it itself.", metavar="JSON")]
 Cut = Annotated[float | None, typer.Option("--candidate-conf", help="What recorded detections were cut at.", metavar="0..1")]
 Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
+WAIVERS_HELP = "TOML file with [[tool.parity.waivers]]. Default: the pyproject.toml of this folder or of one above it in the repository."
+Waivers = Annotated[Path | None, typer.Option("--waivers", help=WAIVERS_HELP, metavar="FILE", show_default=False)]
+StoredIn = Annotated[Path, typer.Option("--baselines", help="The folder of stored results.", metavar="DIR")]
+Stored = Annotated[Path, typer.Argument(help="A stored result, or a folder of them.", metavar="PATH|DIR", show_default=False)]
+Both = Annotated[list[Path] | None, typer.Argument(help="Of diff: two stored results or folders, instead of a run.", metavar="[OLD NEW]")]
 EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detections and a command that replays it."
 Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from parity import arguments
+from parity.commands.baseline import baseline
 from parity.commands.bench import bench
 from parity.commands.compare import compare
 from parity.commands.convert import convert
@@ -72,6 +73,7 @@ app.command()(compare)
 app.command("eval")(evaluate)
 app.command()(bench)
 app.command()(doctor)
+app.add_typer(baseline)
 
 
 if __name__ == "__main__":

@@ -8,28 +8,26 @@ from itertools import islice, zip_longest
 from pathlib import Path
 
 from parity.accuracy import Accuracy, Recorded, compare_accuracy
-from parity.accuracy_checks import accuracy_checks, compare_metrics, shown
-from parity.baselines import Baseline, Identity, baseline_path, check_identity, load_baseline
+from parity.accuracy_checks import accuracy_checks, compare_metrics
+from parity.baselines import Baseline
 from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, Measured, class_map, reference_spec, with_thresholds
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
-from parity.environment import environment
 from parity.errors import ParityError
+from parity.holding import baseline_file, make_baseline
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
 from parity.limits import BOOTSTRAP
 from parity.metrics import evaluate
-from parity.models import model_name
 from parity.pipeline import Observation
 from parity.preprocess import preprocess
 from parity.records import record
 from parity.request import size_label
 from parity.spec import Suppress
 from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Status, judge
-from parity.wire import sha256_of
 
 REPEATED_IMAGES = 2
 HAVE_CAUSES = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored", "names"})  # checks whose failure can be explained
@@ -82,7 +80,8 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
-    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes.named, proof)
+    baseline = make_baseline(gate, contest, result)
+    return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof)
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:
@@ -265,39 +264,3 @@ def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
     tensors = [preprocess(image, side.spec.preprocess).tensor for side in sides]
     calls = [lambda side=side, tensor=tensor: side.session.run(tensor) for side, tensor in zip(sides, tensors, strict=True)]
     return compare_latency(calls[0], calls[1])
-
-
-def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baseline | None:
-    """What would be stored of a result; recorded detections and unlabelled data have no baseline."""
-    if gate.checkpoint is None or result.metrics is None or not isinstance(contest.candidate, ModelDetector):
-        return None
-    spec = sha256_of(contest.candidate.pipeline.spec)
-    identity = Identity(gate.checkpoint.sha256, gate.dataset.sha256, spec, contest.backend, contest.size)
-    detections = result.parity.matched + result.parity.ghosts + result.parity.class_flips
-    return Baseline(identity, result.metrics.candidate, detections, environment())
-
-
-def baseline_file(gate: Gate, contest: Contest) -> Path | None:
-    """Where the baseline of a contest lies."""
-    folder = gate.request.baselines
-    if folder is None or gate.checkpoint is None:
-        return None
-    return baseline_path(
-        folder, model=model_name(gate.request.reference), dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size
-    )
-
-
-def baseline_check(gate: Gate, outcome: Outcome) -> Check:
-    """AP against the stored result; a missing baseline fails, one of something else raises ``BaselineError``."""
-    limit, config, file = gate.limits.ap_baseline, outcome.result.id, outcome.baseline_file
-    if file is None or outcome.baseline is None:
-        reason = "no --baselines were given" if gate.request.baselines is None else "there is no baseline for this kind of candidate"
-        return Check("ap_baseline", config, Status.NOT_CHECKED, None, limit.value, limit.origin, reason)
-    stored = load_baseline(file)
-    if stored is None:
-        detail = f"no baseline at {file}: make one with `pytest -m parity --parity-update-baselines` and review it"
-        return Check("ap_baseline", config, Status.FAIL, None, limit.value, limit.origin, detail)
-    check_identity(file, stored.identity, outcome.baseline.identity)
-    before, now = stored.metrics.AP, outcome.baseline.metrics.AP
-    measured = None if before is None or now is None else abs(now - before)
-    return judge("ap_baseline", config, measured, limit, detail=f"baseline {shown(before)}, now {shown(now)}")

@@ -40,6 +40,7 @@ class GateRequest:
     candidate_spec: Path | None = None
     candidate_confidence: float | None = None
     baselines: Path | None = None
+    waivers: Path | None = None  # a TOML file with [[tool.parity.waivers]]
     evidence: Path | None = None  # the folder that minimal evidence of a failure goes into
     terms: Path | None = None  # the evidence.json that both predictions files lie beside
     trusted: frozenset[str] = frozenset()
@@ -52,5 +53,5 @@ class GateRequest:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Every file or folder that is read, which no output may replace."""
-        named = (self.reference, *map(Path, self.candidates), self.data, self.images, self.candidate_spec, self.terms)
+        named = (self.reference, *map(Path, self.candidates), self.data, self.images, self.candidate_spec, self.terms, self.waivers)
         return tuple(path for path in named if path is not None)

@@ -16,6 +16,11 @@ from parity.metrics import CocoMetrics
 from parity.spec import STRICT
 
 RESULT_SCHEMA = 1
+# every check there is, so that a waiver of none is noticed
+CHECK_NAMES = frozenset(
+    {"repeatable", "names", "checkpoint", "images", "finite", "evidence"}
+    | {"missed", "ghosts", "class_flips", "shifted", "rescored", "ap_reference", "ap_classes", "f1_deployed", "ap_baseline"}
+)
 # which counterfactual named a cause; what was read in a file needed none
 WAYS = {"reproduce": "reproduced in the reference's pipeline", "restore": "restored in the candidate", "inspect": "read in the file"}
 LEAVES = {"confirmed": "which leaves nothing beyond the limits", "partial": "which leaves the rest unexplained"}

@@ -34,7 +34,17 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
 def sha256_of(value: object) -> str:
     """The digest of a value's canonical JSON, so that formatting does not change identity; file names in it need not be UTF-8."""
-    return hashlib.sha256(to_json(value).encode(errors="backslashreplace")).hexdigest()
+    return text_digest(to_json(value))
+
+
+def sha256_of_plain(plain: object) -> str:
+    """The digest of JSON as it was parsed: that of the value it was written from, and none that any value has where ``1e999`` stands."""
+    return text_digest(json.dumps(plain, sort_keys=True, ensure_ascii=False))
+
+
+def text_digest(text: str) -> str:
+    """The SHA-256 of a text that may hold names which are not UTF-8."""
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
 
 
 def from_json(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import typer
 
@@ -10,6 +11,7 @@ from parity import arguments
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
 from parity.options import split
+from parity.project_file import find_waivers
 from parity.report.output import check_target
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -32,6 +34,7 @@ def gate(
     candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None,
     baselines: arguments.Baselines = None,
+    waivers: arguments.Waivers = None,
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     end_to_end: arguments.EndToEnd = False,
@@ -44,6 +47,8 @@ def gate(
     explains = ctx.info_name == "diagnose"
     if explains and no_diagnosis:
         raise UsageError("--no-diagnosis leaves nothing of diagnose", expected="diagnose without it, or gate")
+    if explains and waivers is not None:
+        raise UsageError("--waivers does not apply to diagnose", expected="gate, since a waiver explains nothing")
     basic = basic_request(
         reference,
         imgsz=imgsz,
@@ -65,6 +70,7 @@ def gate(
         data=data,
         images=images,
         baselines=baselines,
+        waivers=None if explains else waivers or find_waivers(Path.cwd()),
         latency=not (no_latency or explains),  # how fast it is explains nothing
         diagnose=not no_diagnosis,
     )

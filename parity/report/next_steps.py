@@ -15,6 +15,8 @@ NEXT_STEPS = {
     "shifted": f"compare how images are fitted (letterbox, rect, stretch) and boxes put back: {SPEC}",
     "rescored": f"compare colour channels, pixel scale, interpolation and activation: {SPEC}",
     "ap_reference": "look at the other checks first: AP is only their sum",
+    "ap_classes": "quantise the layers that this class needs less coarsely, or calibrate on images that show it",
+    "f1_deployed": "compare the thresholds at which either side does best: scores that moved want another --conf",
     "ap_baseline": "find the change since the baseline was stored; update it only after a review",
     "repeatable": "run again with --threads 1; a reference that differs from itself cannot judge",
     "names": "convert the checkpoint again, or give the candidate's own spec with --candidate-spec",

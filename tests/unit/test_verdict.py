@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,9 @@ from oracles.samples import metrics, some_environment
 
 from parity.comparison import count
 from parity.limits import Limit
+from parity.report.next_steps import NEXT_STEPS
 from parity.verdict import (
+    CHECK_NAMES,
     CandidateId,
     Check,
     ConfigResult,
@@ -132,3 +136,32 @@ def test_a_result_explains_itself_with_its_causes_before_its_checks() -> None:
         "    a.jpg: cat",
     ]
     assert results.result().explain() == "parity: pass"
+
+
+# Names of checks
+
+MAKERS = {"Check", "judge", "extreme", "within_margin"}  # whatever makes a check takes its name first
+
+
+def names_of_checks(tree: ast.AST) -> set[str]:
+    """The first argument of every call that makes a check, where that is written out, and what ``CHECK`` stands for."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS]
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CHECK"]
+    first = [*(call.args[0] for call in calls if call.args), *constants]
+    return {node.value for node in first if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_every_check_that_is_made_is_listed_and_every_listed_one_is_made() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "parity").rglob("*.py")]
+    assert set().union(*(names_of_checks(ast.parse(source)) for source in sources)) == CHECK_NAMES
+
+
+def test_a_check_that_is_made_is_found() -> None:
+    code = (
+        "judge('a', 'm', 1, limit)\nCheck('b', 'm', status, 1, 2, '', '')\nextreme('c', compared)\nCHECK = 'd'\njudge(CHECK, 'm', 1, limit)"
+    )
+    assert names_of_checks(ast.parse(code)) == {"a", "b", "c", "d"}
+
+
+def test_every_check_has_a_next_step() -> None:
+    assert set(NEXT_STEPS) == CHECK_NAMES
