@@ -9,11 +9,15 @@ from parity.spec import STRICT
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The largest value of a measurement that passes, its unit and its origin."""
+    """The largest value of a measurement that passes, its unit and its origin.
+
+    ``floor`` is the measured noise that it stands on, the largest difference that does not matter; ``None`` for what is counted.
+    """
 
     value: float
     unit: str
     origin: str
+    floor: float | None = None
     __pydantic_config__ = STRICT
 
 
@@ -52,6 +56,8 @@ BY_FAMILY = {
     )
 }
 
+NOISE_FLOORS = 10  # that a calibrated limit is: other images and other kernels give a few times the largest that some images gave
+SAME_BOX_IOU = 0.95  # rounding moves a box by far less; below it, suppression kept another box
 MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the same object
 MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
 MAX_ROUNDING_SCORE = 0.001

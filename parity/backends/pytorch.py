@@ -24,15 +24,21 @@ if TYPE_CHECKING:
 
 
 class PyTorchSession(CheckedSession):
-    """An eager network. It is copied only where the device or the memory format would change the caller's."""
+    """An eager network. It is copied only where the device, the memory format or the precision would change the caller's.
 
-    def __init__(self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False) -> None:
+    With ``float64`` it computes in double precision; inputs and outputs stay float32.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False, float64: bool = False
+    ) -> None:
         super().__init__("pytorch", ANY_IMAGE)
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._dtype = torch.float64 if float64 else torch.float32
         place = torch_device(device)
         self._network: Any = network
-        if channels_last or place.type != "cpu":
-            self._network = deepcopy(network).to(place).to(memory_format=self._memory_format)
+        if channels_last or float64 or place.type != "cpu":
+            self._network = deepcopy(network).to(place, self._dtype).to(memory_format=self._memory_format)
         self._device, self._threads = place, threads
 
     def faster(self) -> Session:
@@ -43,7 +49,7 @@ class PyTorchSession(CheckedSession):
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         with torch.inference_mode(), torch_threads(self._threads):
-            batch = torch.from_numpy(tensor).to(self._device, memory_format=self._memory_format)
+            batch = torch.from_numpy(tensor).to(self._device, self._dtype, memory_format=self._memory_format)
             return arrays(self._network(batch))
 
     def _release(self) -> None:
