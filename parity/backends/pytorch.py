@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from parity.backends.base import ANY_IMAGE, CheckedSession, Session, missing
+from parity.backends.base import ANY_IMAGE, CheckedSession, Precision, Session, missing
 from parity.errors import BackendUnavailable
 
 try:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+HALVES = (torch.float16, torch.bfloat16)
+
 
 class PyTorchSession(CheckedSession):
     """An eager network. It is copied only where the device, the memory format or the precision would change the caller's.
@@ -32,13 +34,14 @@ class PyTorchSession(CheckedSession):
     def __init__(
         self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False, float64: bool = False
     ) -> None:
-        super().__init__("pytorch", ANY_IMAGE)
+        super().__init__("pytorch", ANY_IMAGE, precision=network_precision(network))
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self._dtype = torch.float64 if float64 else torch.float32
         place = torch_device(device)
         self._network: Any = network
         if channels_last or float64 or place.type != "cpu":
-            self._network = deepcopy(network).to(place, self._dtype).to(memory_format=self._memory_format)
+            copy = deepcopy(network).double() if float64 else deepcopy(network)
+            self._network = copy.to(place).to(memory_format=self._memory_format)
         self._device, self._threads = place, threads
 
     def faster(self) -> Session:
@@ -54,6 +57,14 @@ class PyTorchSession(CheckedSession):
 
     def _release(self) -> None:
         self._network = None
+
+
+def network_precision(network: nn.Module) -> Precision:
+    """Half where most weights are; a module that was quantised is told by what it holds."""
+    if any("quantized" in type(each).__module__ for each in network.modules()):
+        return "int8"
+    halves = sum(each.numel() for each in network.parameters() if each.dtype in HALVES)
+    return "fp16" if halves * 2 > sum(each.numel() for each in network.parameters()) else "fp32"
 
 
 def arrays(output: Any) -> tuple[NDArray[np.float32], ...]:

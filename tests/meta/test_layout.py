@@ -21,7 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGES = ("boxes", "preprocess", "decode", "suppress", "restore", "match")
 EDGES = (
     *("backends", "models", "convert", "datasets", "images", "candidates", "baselines"),
-    *("report", "cli", "pytest_plugin", "suite"),
+    *("report", "commands", "cli", "pytest_plugin", "suite"),
 )
 RUNTIMES = ("torch", "torchvision", "ultralytics", "onnxruntime", "onnx", "openvino")
 MAY_IMPORT_PYTEST = ("parity/pytest_plugin.py", "parity/suite/")

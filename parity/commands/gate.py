@@ -1,0 +1,77 @@
+"""``parity gate`` and ``parity diagnose``: judge candidates, and say why they differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import typer
+
+from parity import arguments
+from parity.commands.running import basic_request, judged, show
+from parity.errors import UsageError
+from parity.options import split
+from parity.report.output import check_target
+
+# ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
+DIAGNOSE = "Why does the candidate differ? As gate, with the causes first; exit code 0 nothing differs, 1 it does."
+
+
+def gate(
+    ctx: typer.Context,
+    *,
+    reference: arguments.Reference,
+    candidate: arguments.SomeCandidates = None,
+    backend: arguments.Backends = None,
+    data: arguments.Data,
+    images: arguments.ImageRoot = None,
+    imgsz: arguments.Sizes = None,
+    conf: arguments.Conf = None,
+    iou: arguments.Iou = None,
+    limit: arguments.Limit = None,
+    seed: arguments.Seed = 42,
+    candidate_spec: arguments.Spec = None,
+    candidate_conf: arguments.Cut = None,
+    baselines: arguments.Baselines = None,
+    json: arguments.Json = None,
+    evidence: arguments.Evidence = None,
+    end_to_end: arguments.EndToEnd = False,
+    trust_checkpoint: arguments.Trust = None,
+    threads: arguments.Threads = None,
+    no_latency: arguments.NoLatency = False,
+    no_diagnosis: arguments.NoDiagnosis = False,
+) -> int:
+    """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
+    explains = ctx.info_name == "diagnose"
+    if explains and no_diagnosis:
+        raise UsageError("--no-diagnosis leaves nothing of diagnose", expected="diagnose without it, or gate")
+    basic = basic_request(
+        reference,
+        imgsz=imgsz,
+        conf=conf,
+        iou=iou,
+        limit=limit,
+        seed=seed,
+        trust=trust_checkpoint,
+        threads=threads,
+        end_to_end=end_to_end,
+        spec=candidate_spec,
+        cut=candidate_conf,
+        evidence=evidence,
+    )
+    request = replace(
+        basic,
+        candidates=tuple(candidate or ()),
+        backends=split(backend),
+        data=data,
+        images=images,
+        baselines=baselines,
+        latency=not (no_latency or explains),  # how fast it is explains nothing
+        diagnose=not no_diagnosis,
+    )
+    check_target(json, inputs=request.inputs)
+    from parity.report.causes import print_diagnosis
+    from parity.report.text import print_result
+
+    result = judged(request)
+    show(result, json, print_diagnosis if explains else print_result)
+    return result.verdict.exit_code
