@@ -200,7 +200,9 @@ def measure(images: Iterable[Image], spec: PipelineSpec, compared: Sequence[Grou
             for name, way in group.others.items():
                 other = look(way, fitted.tensor, fitted.geometry, spec)
                 detections.setdefault(name, []).append(detection_noise(own.detections, other.detections, gain=own.gain))
-                heads.setdefault(name, []).extend([head_noise(own.candidates, other.candidates)] if raw else [])
+                heads.setdefault(name, []).extend(
+                    [head_noise(own.candidates, other.candidates, confidence=spec.suppress.confidence)] if raw else []
+                )
     named = [(name, group.against) for group in compared for name in group.others]
     return tuple(
         Noise(name, against, worst_head(heads[name]) if raw else None, worst_detections(detections[name]))

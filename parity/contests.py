@@ -16,6 +16,7 @@ from parity.baselines import slug
 from parity.candidates import Cut, Detector, ModelDetector
 from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
+from parity.doubts import Margins
 from parity.errors import BadInput, UsageError
 from parity.limits import BY_FAMILY, FLOAT32, Limits
 from parity.metrics import ClassMap, CocoMetrics, map_classes
@@ -238,7 +239,8 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
         gate.sessions["reference"] = gate.resources.enter_context(session)
     spec = with_thresholds(reference_spec(gate, size), gate.request)
     identity = CandidateId("checkpoint", str(gate.checkpoint.path), gate.checkpoint.sha256)
-    return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]))
+    margins = Margins(gate.limits.box.value, gate.limits.logit.value)
+    return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]), margins=margins)
 
 
 def reference_spec(gate: Gate, size: Size | None) -> PipelineSpec:

@@ -129,7 +129,7 @@ def contest_checks(
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits)
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest))
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
     accuracy = accuracy_checks(contest.id, metrics, gate.limits, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
@@ -171,7 +171,13 @@ def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observat
         gain=reference.gain or candidate.gain or 1.0,
         rounding=together(contest.reference.rounding, contest.candidate.rounding),
         absent=reference.absent or candidate.absent,
+        doubts=reference.doubts,
     )
+
+
+def is_rounded(contest: Contest) -> bool:
+    """Whether the numbers of a side were rounded to a grid."""
+    return together(contest.reference.rounding, contest.candidate.rounding) != Rounding()
 
 
 def together(one: Rounding, other: Rounding) -> Rounding:

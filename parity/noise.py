@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.boxes import iou
-from parity.decode import LEAST_SHARE, Candidates
+from parity.decode import Candidates
 from parity.detections import Detections
-from parity.limits import EVALUATION_CONFIDENCE, SAME_BOX_IOU
+from parity.doubts import log_odds
+from parity.limits import SAME_BOX_IOU
 from parity.match import Matches, at_least_a_pixel, match
 from parity.spec import STRICT
 
@@ -23,7 +24,7 @@ Row = TypeVar("Row")
 class HeadNoise:
     """The largest differences of two raw heads: boxes in network pixels, scores, and the logits of scores.
 
-    Boxes and logits are those of the ``anchors`` that AP looks at; a box that nothing believes in may lie anywhere.
+    Boxes and logits are those of the ``anchors`` that suppression looks at; a box that nothing believes in may lie anywhere.
     """
 
     box_px: float
@@ -52,12 +53,12 @@ class DetectionNoise:
         return self.appeared + self.disappeared
 
 
-def head_noise(reference: Candidates, other: Candidates) -> HeadNoise:
+def head_noise(reference: Candidates, other: Candidates, *, confidence: float) -> HeadNoise:
     """The differences of one image's raw heads; infinite where they are not of one shape, as where numbers were left out."""
     if reference.scores.shape != other.scores.shape or not reference.scores.size:
         return HeadNoise(np.inf, np.inf, np.inf, 0)
     scores = np.abs(reference.scores.astype(np.float64) - other.scores)
-    counts = np.minimum(reference.scores, other.scores) > EVALUATION_CONFIDENCE
+    counts = np.minimum(reference.scores, other.scores) > confidence
     boxes = np.abs(reference.boxes.astype(np.float64) - other.boxes)[counts.any(1)]
     logits = np.abs(log_odds(reference.scores[counts]) - log_odds(other.scores[counts]))
     return HeadNoise(largest(boxes), largest(scores), largest(logits), len(boxes))
@@ -89,12 +90,6 @@ def pair_overlap(matches: Matches) -> NDArray[np.float64]:
     first, second = matches.pairs.T
     boxes = at_least_a_pixel(matches.reference.boxes[first]), at_least_a_pixel(matches.candidate.boxes[second])
     return np.array([iou(one[None], two[None])[0, 0] for one, two in zip(*boxes, strict=True)], np.float64)
-
-
-def log_odds(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The logit of scores in double precision; 0 and 1 stay finite."""
-    shares = np.clip(scores.astype(np.float64), LEAST_SHARE, 1 - LEAST_SHARE)
-    return np.asarray(np.log(shares) - np.log1p(-shares))
 
 
 def largest(values: NDArray[np.float64]) -> float:

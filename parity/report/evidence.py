@@ -199,7 +199,7 @@ def recorded_image(copy: Path, witness: Witness) -> RecordedImage:
     """One image as the record has it."""
     reference, candidate = witness.reference, witness.candidate
     gain, absent = reference.gain or candidate.gain, reference.absent or candidate.absent
-    return RecordedImage(copy.name, witness.image.file_name, file_digest(copy).hex(), witness.shows, gain, absent)
+    return RecordedImage(copy.name, witness.image.file_name, file_digest(copy).hex(), witness.shows, gain, absent, reference.doubts)
 
 
 def live_command(failed: Failed) -> str | None:

@@ -14,6 +14,7 @@ NEXT_STEPS = {
     "class_flips": f"compare the order of the class names and of the colour channels: {SPEC}",
     "shifted": f"compare how images are fitted (letterbox, rect, stretch) and boxes put back: {SPEC}",
     "rescored": f"compare colour channels, pixel scale, interpolation and activation: {SPEC}",
+    "edges": "look for what moves scores a little everywhere: another runtime, precision or resize; or calibrate on more images",
     "ap_reference": "look at the other checks first: AP is only their sum",
     "ap_baseline": "find the change since the baseline was stored; update it only after a review",
     "repeatable": "run again with --threads 1; a reference that differs from itself cannot judge",

@@ -19,7 +19,7 @@ from parity.verdict import Check, Status, Verdict, conclude
 A: Row = (10, 10, 50, 50, 0.9, 0)
 B: Row = (100, 100, 160, 160, 0.6, 1)
 NAMES = ("cat", "dog\x1b[31m")
-ALL = ("images", "finite", "evidence", "missed", "ghosts", "class_flips", "shifted", "rescored")
+ALL = ("images", "finite", "evidence", "missed", "ghosts", "class_flips", "shifted", "rescored", "edges")
 
 
 def compared(*pairs: tuple[Detections, Detections], absent: bool = False) -> Compared:

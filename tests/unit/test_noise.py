@@ -10,7 +10,8 @@ from oracles.samples import Row, found
 from scipy.special import logit as their_logit
 
 from parity.decode import Candidates
-from parity.noise import DetectionNoise, detection_noise, head_noise, log_odds, worst_detections, worst_head
+from parity.doubts import log_odds
+from parity.noise import DetectionNoise, detection_noise, head_noise, worst_detections, worst_head
 
 A: Row = (10, 10, 50, 50, 0.9, 0)
 B: Row = (100, 100, 160, 160, 0.6, 1)
@@ -37,19 +38,20 @@ def test_boxes_and_logits_of_a_raw_head_count_where_something_may_be_and_scores_
     measured = head_noise(
         head((0, 0, 8, 8, 0.5, 0.0), (0, 0, 8, 8, 0.0005, 0.0)),
         head((0, 0, 8, 8.25, 0.5, 0.0), (0, 0, 99, 8, 0.0005, 0.0625)),
+        confidence=0.25,
     )
     assert (measured.box_px, measured.score, measured.logit, measured.anchors) == (0.25, 0.0625, 0, 1)
 
 
 def test_the_same_score_difference_is_more_of_a_logit_near_the_ends() -> None:
-    middle = head_noise(head((0, 0, 8, 8, 0.5)), head((0, 0, 8, 8, 0.501)))
-    end = head_noise(head((0, 0, 8, 8, 0.98)), head((0, 0, 8, 8, 0.981)))
+    middle = head_noise(head((0, 0, 8, 8, 0.5)), head((0, 0, 8, 8, 0.501)), confidence=0.25)
+    end = head_noise(head((0, 0, 8, 8, 0.98)), head((0, 0, 8, 8, 0.981)), confidence=0.25)
     assert end.score == pytest.approx(middle.score, rel=1e-3)
     assert end.logit > 10 * middle.logit
 
 
 def test_raw_heads_of_different_shapes_are_infinitely_apart() -> None:
-    assert head_noise(head((0, 0, 8, 8, 0.5)), head((0, 0, 8, 8, 0.5, 0.1))).box_px == np.inf
+    assert head_noise(head((0, 0, 8, 8, 0.5)), head((0, 0, 8, 8, 0.5, 0.1)), confidence=0.25).box_px == np.inf
 
 
 def test_matched_detections_are_measured_in_both_kinds_of_pixels() -> None:
