@@ -12,76 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.backends.base import Session
+from parity.calibrated import Calibration, Floor, Noise, SizeCalibration
 from parity.contests import Gate, checkpoint_of, reference_spec, with_thresholds
 from parity.convert import convert
 from parity.datasets import open_dataset
 from parity.decode import Candidates, decode
 from parity.detections import Detections
-from parity.environment import Environment, environment, processors
+from parity.edges import largest_rate
+from parity.environment import environment, processors
 from parity.errors import BadInput, UsageError
 from parity.images import Image, read_ahead
-from parity.limits import BY_FAMILY, FLOAT32, NOISE_FLOORS, Limit, Limits
+from parity.limits import BY_FAMILY, EDGE_CONFIDENCE, FLOAT32, NOISE_FLOORS, Limit, Limits
 from parity.models import Checkpoint
 from parity.noise import DetectionNoise, HeadNoise, detection_noise, head_noise, worst_detections, worst_head
 from parity.preprocess import Geometry, preprocess
 from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
 from parity.restore import restore
-from parity.spec import STRICT, PipelineSpec, Suppressor
+from parity.spec import PipelineSpec, Suppressor
 from parity.suppress import suppress
 from parity.verdict import DatasetId, ReferenceId
 
 Track = Callable[[Iterable[Image], str, int], Iterable[Image]]
-CALIBRATION_SCHEMA = 1
 BATCH = 4
 FLOAT32_STEP = float(np.finfo(np.float32).eps)  # of a number near 1: no floor is below what the format itself rounds
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """One way to run the network ``against`` another: ``head`` is ``None`` for a network that suppresses inside."""
-
-    variant: str
-    against: str
-    head: HeadNoise | None
-    detections: DetectionNoise
-    __pydantic_config__ = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """The largest differences over all ways: at the raw head, and of matched detections."""
-
-    box_network_px: float
-    box_image_px: float
-    score: float
-    logit: float
-    __pydantic_config__ = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class SizeCalibration:
-    """The noise of a model at one size and the limits that stand on it; ``box_image`` is the box limit in image pixels."""
-
-    imgsz: Size | None
-    conf: float
-    iou: float | None
-    noise: tuple[Noise, ...]
-    floor: Floor
-    limits: Limits
-    box_image: Limit
-    __pydantic_config__ = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """All that `parity calibrate` found out; the shape of its JSON, and the file that `parity gate --limits` takes."""
-
-    checkpoint: ReferenceId
-    dataset: DatasetId
-    sizes: tuple[SizeCalibration, ...]
-    environment: Environment
-    schema: int = CALIBRATION_SCHEMA
-    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +94,9 @@ def calibrate_size(gate: Gate, checkpoint: Checkpoint, size: Size | None, track:
         step = "give images on which it does, or a lower --conf"
         raise BadInput("the model detects nothing, so there is no noise to measure", file=gate.request.data, next_step=step)
     floor = floor_of(noise, size)
+    if not np.isfinite([floor.box_network_px, floor.box_image_px, floor.score, floor.logit]).all():
+        step = "look for an overflow: what is no number cannot be held against anything"
+        raise BadInput("the model gives NaN or infinity, or another number of boxes each time", file=gate.request.reference, next_step=step)
     limits = limits_on(floor, noise, BY_FAMILY.get(checkpoint.family, FLOAT32))
     box_image = replace(limits.box, value=NOISE_FLOORS * floor.box_image_px, unit="image px", floor=floor.box_image_px)
     return SizeCalibration(size, spec.suppress.confidence, spec.suppress.iou, noise, floor, limits, box_image)
@@ -239,4 +195,17 @@ def limits_on(floor: Floor, noise: Sequence[Noise], family: Limits) -> Limits:
     def limit(value: float, unit: str) -> Limit:
         return Limit(NOISE_FLOORS * value, unit, f"{origin}: {value:.2g}", value)
 
-    return replace(family, box=limit(floor.box_network_px, family.box.unit), score=limit(floor.score, "score"))
+    return replace(
+        family,
+        box=limit(floor.box_network_px, family.box.unit),
+        score=limit(floor.score, "score"),
+        logit=limit(floor.logit, "logit"),
+        edge_rate=edge_rate(noise, family.edge_rate.unit),
+    )
+
+
+def edge_rate(noise: Sequence[Noise], unit: str) -> Limit:
+    """The largest rate that the edges of all ways together leave likely; every way was a chance for every detection."""
+    edges, chances = sum(each.detections.edges for each in noise), sum(each.detections.detections for each in noise)
+    seen = f"{edges} edges in {chances} detections, {len(noise)} ways to run the reference together"
+    return Limit(largest_rate(edges, chances), unit, f"{seen}: at most this rate with {EDGE_CONFIDENCE:.0%} confidence")

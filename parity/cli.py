@@ -11,6 +11,7 @@ import typer
 
 from parity import arguments
 from parity.commands.bench import bench
+from parity.commands.calibrate import calibrate
 from parity.commands.compare import compare
 from parity.commands.convert import convert
 from parity.commands.doctor import doctor
@@ -71,6 +72,7 @@ app.command("diagnose", help=DIAGNOSE)(gate)
 app.command()(compare)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(calibrate)
 app.command()(doctor)
 
 

@@ -23,7 +23,7 @@ def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
         check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
         result = conclusion(gate, outcomes, busy=busy)
-        return replace(result, notes=(*result.notes, *write_evidence(request, gate.limits, outcomes, result)))
+        return replace(result, notes=(*result.notes, *write_evidence(request, outcomes, result)))
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> Result:

@@ -57,6 +57,7 @@ class Observed:
 
 def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
+    gate = gate.at(contest.size)
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
@@ -101,7 +102,7 @@ def find_witnesses(
         Witness(images[place], shows(comparisons[place]), observed.reference[place], observed.candidate[place])
         for place in smallest_set(comparisons, failing)
     )
-    return Proof(tuple(witnesses), observed.thresholds, rounding)
+    return Proof(tuple(witnesses), observed.thresholds, rounding, gate.limits)
 
 
 def asks_why(check: Check) -> bool:
@@ -129,7 +130,7 @@ def contest_checks(
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest))
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest), profile=gate.profile)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
     accuracy = accuracy_checks(contest.id, metrics, gate.limits, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")

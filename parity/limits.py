@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from parity.spec import STRICT
+
+
+class Profile(StrEnum):
+    """How precisely a candidate calculates."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+    @property
+    def exact(self) -> bool:
+        """Whether every single detection may be held against limits; what was rounded further is judged by AP with its statistics."""
+        return self is Profile.FP32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,22 @@ FLOAT32 = Limits(
     none=Limit(0, "count", "every one is a difference between what was trained and what would be shipped"),
 )
 
+PROFILES = {
+    Profile.FP32: FLOAT32,
+    Profile.FP16: replace(
+        FLOAT32,
+        box=Limit(0.5, "network px", "a step of half precision from 512 to 1024 px; shown, not held", 0.25),
+        score=Limit(4.9e-4, "score", "a step of half precision from 0.5 to 1; shown, not held", 2.4e-4),
+        logit=Limit(2e-3, "logit", "a step of half precision from 2 to 4; shown, not held", 1e-3),
+    ),
+    Profile.INT8: replace(
+        FLOAT32,
+        box=Limit(2.5, "network px", "a step of 255 over 640 px; shown, not held", 1.25),
+        score=Limit(3.9e-3, "score", "a step of 255 from 0 to 1; shown, not held", 2e-3),
+        logit=Limit(0.063, "logit", "a step of 255 from -8 to 8; shown, not held", 0.031),
+    ),
+}
+
 EXCELLENT, GOOD = 0.001, 0.01  # AP of a converted model against its own: a tenth of a point, and one point
 
 # a family whose networks round otherwise; every other is held to FLOAT32
@@ -78,3 +108,8 @@ class Tolerance:
 # ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
 # scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
 SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
+
+
+def limits_of(family: str, profile: Profile) -> Limits:
+    """The limits of a model that was not calibrated; a family's own are those of float32."""
+    return BY_FAMILY.get(family, FLOAT32) if profile is Profile.FP32 else PROFILES[profile]

@@ -32,6 +32,7 @@ def gate(
     candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None,
     baselines: arguments.Baselines = None,
+    limits: arguments.LimitsFile = None,
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     end_to_end: arguments.EndToEnd = False,
@@ -67,6 +68,7 @@ def gate(
         baselines=baselines,
         latency=not (no_latency or explains),  # how fast it is explains nothing
         diagnose=not no_diagnosis,
+        limits_file=limits,
     )
     check_target(json, inputs=request.inputs)
     from parity.report.causes import print_diagnosis

@@ -144,9 +144,7 @@ SETTINGS = st.builds(
 def test_no_noise_within_the_margins_keeps_or_drops_a_box_that_is_not_in_doubt(
     scene: Scene, settings: Suppress, data: st.DataObject
 ) -> None:
-    noise = data.draw(arrays(np.float64, (len(scene), 5), elements=st.floats(-0.99, 0.99)))
-    scale = np.array([*[MARGINS.box_px] * 4, MARGINS.logit])
-    moved = [(*(np.array(row[:5]) + by * scale).tolist(), row[5]) for row, by in zip(scene, noise, strict=True)]
+    moved = noisy(scene, data)
     before, after = fates(scene, settings), fates(moved, settings)
     changed = {key(row[:4], expit(row[4])) for row, first, second in zip(scene, before, after, strict=True) if first is not second}
     assert changed <= {key(each.box, each.score) for each in run(scene, settings).doubts}
@@ -193,3 +191,16 @@ def test_where_none_was_seen_the_largest_rate_follows_the_rule_of_three() -> Non
 @given(st.floats(1e-6, 0.1), st.integers(0, 2000))
 def test_most_edges_is_the_quantile_of_a_poisson_distribution(rate: float, detections: int) -> None:
     assert most_edges(rate, detections) == poisson.ppf(EDGE_QUANTILE, rate * detections) if detections else True
+
+
+@given(st.lists(ROWS, min_size=1, max_size=8, unique=True), SETTINGS, st.data())
+def test_whatever_noise_within_the_margins_does_nothing_is_left_unexplained(scene: Scene, settings: Suppress, data: st.DataObject) -> None:
+    comparison = compared(scene, noisy(scene, data), settings)
+    assert unexplained(comparison) == 0
+
+
+def noisy(scene: Scene, data: st.DataObject) -> Scene:
+    """A scene with noise within the margins."""
+    noise = data.draw(arrays(np.float64, (len(scene), 5), elements=st.floats(-0.9, 0.9)))
+    scale = np.array([*[MARGINS.box_px] * 4, MARGINS.logit])
+    return [(*(np.array(row[:5]) + by * scale).tolist(), row[5]) for row, by in zip(scene, noise, strict=True)]
