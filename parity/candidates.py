@@ -11,7 +11,7 @@ import numpy as np
 from parity.comparison import Rounding
 from parity.datasets import DatasetImage
 from parity.detections import Detections
-from parity.doubts import Doubt, Margins
+from parity.doubts import Doubt, NoiseMargins
 from parity.limits import EVALUATION_CONFIDENCE
 from parity.pipeline import Observation, Pipeline, observe_many
 from parity.spec import Suppress, Suppressor
@@ -73,7 +73,7 @@ class ModelDetector:
     notes: tuple[str, ...] = ()
     rounding: Rounding = UNROUNDED
     relabel: Mapping[int, int] | None = None  # class indices to those of the other side
-    margins: Margins | None = None  # of noise, where its doubts are asked for
+    margins: NoiseMargins | None = None  # of noise, where its doubts are asked for
 
     @property
     def shows(self) -> Cut:

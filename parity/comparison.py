@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.detections import Detections
-from parity.doubts import Doubt, Margins, doubts_between
+from parity.doubts import Doubt, NoiseMargins, doubts_between
 from parity.edges import Edge, Near, take_edges
 from parity.limits import Limits
 from parity.match import Matches, match
@@ -95,7 +95,7 @@ def compare_image(
     own = doubts
     if own is None or thresholds.method is Suppressor.IN_GRAPH or rounding != Rounding():
         # what a graph dropped is not known, nor did the reference know of rounding
-        margins = Margins(near.box_px, limits.logit.value)
+        margins = NoiseMargins(near.box_px, limits.logit.value)
         own = (*(doubts or ()), *doubts_between(matches, thresholds, margins, score_step=rounding.score / 2))
     matches, edges = take_edges(matches, apart, own, near)
     if edges:

@@ -18,7 +18,7 @@ from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
 from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
-from parity.doubts import Margins
+from parity.doubts import NoiseMargins
 from parity.errors import BadInput, UsageError
 from parity.limits import Limits, Profile, limits_of
 from parity.metrics import ClassMap, CocoMetrics, map_classes
@@ -256,7 +256,7 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
     spec = with_thresholds(reference_spec(gate, size), gate.request)
     identity = CandidateId("checkpoint", str(gate.checkpoint.path), gate.checkpoint.sha256)
     limits = gate.at(size).limits
-    margins = Margins(limits.box.value, limits.logit.value)
+    margins = NoiseMargins(limits.box.value, limits.logit.value)
     return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]), margins=margins)
 
 

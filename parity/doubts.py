@@ -38,7 +38,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Margins:
+class NoiseMargins:
     """What noise may do to a coordinate, in pixels, and to the logit of a score: it scales as s (1 - s)."""
 
     box_px: float
@@ -189,7 +189,7 @@ def cause_of(place: int, away: Distances, states: States) -> tuple[Cause, float 
 # A pipeline's own doubts ----------------------------------------------------------------------------------------------------------
 
 
-def doubts_of(found: Candidates, geometry: Geometry, spec: PipelineSpec, margins: Margins) -> Iterator[Doubt]:
+def doubts_of(found: Candidates, geometry: Geometry, spec: PipelineSpec, margins: NoiseMargins) -> Iterator[Doubt]:
     """The boxes of one image that noise keeps or drops, of what the network gave before suppression; margins in network pixels."""
     rivals = rivals_before(found, spec.suppress, margins)
     kept = suppress(found, spec.suppress)
@@ -202,7 +202,7 @@ def doubts_of(found: Candidates, geometry: Geometry, spec: PipelineSpec, margins
         yield doubt(box, rivals, place, kept=bool(same.any()), cause=cause, margin=margin)
 
 
-def rivals_before(found: Candidates, settings: Suppress, margins: Margins) -> Rivals:
+def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) -> Rivals:
     """All that suppression looks at, and what noise may lift above the confidence.
 
     Suppression moves class k by k x 7680 px in float32, whose rounding (0.03 px for class 79) noise can tip as well.
@@ -225,10 +225,10 @@ def doubt(box: Floats, rivals: Rivals, place: int, *, kept: bool, cause: Cause, 
     return Doubt((x1, y1, x2, y2), float(rivals.scores[place]), int(rivals.labels[place]), kept, cause, margin)
 
 
-def doubts_between(matches: Matches, settings: Suppress, margins: Margins, *, score_step: float) -> Iterator[Doubt]:
+def doubts_between(matches: Matches, settings: Suppress, margins: NoiseMargins, *, score_step: float) -> Iterator[Doubt]:
     """The doubts of two sides of which only the detections are known: those of the reference, beside what only the candidate has.
 
-    Margins in image pixels; ``score_step`` is what rounding may do to a score.
+    NoiseMargins in image pixels; ``score_step`` is what rounding may do to a score.
     """
     alone = np.concatenate([matches.ghosts, matches.class_flips[:, 1]])
     if not len(alone) + len(matches.missed):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from parity.backends.base import Session
 from parity.decode import decode
 from parity.detections import Detections
-from parity.doubts import Doubt, Margins, doubts_of
+from parity.doubts import Doubt, NoiseMargins, doubts_of
 from parity.images import read_ahead
 from parity.preprocess import preprocess
 from parity.restore import restore
@@ -59,7 +59,7 @@ def detect_many(images: Iterable[Path], pipeline: Pipeline) -> Iterator[Detectio
 
 
 def observe_many(
-    images: Iterable[Path], pipeline: Pipeline, *, evaluation: Suppress, margins: Margins | None = None
+    images: Iterable[Path], pipeline: Pipeline, *, evaluation: Suppress, margins: NoiseMargins | None = None
 ) -> Iterator[Observation]:
     """Run the network once an image and suppress twice: as deployed, and with the settings of ``evaluation``.
 
@@ -69,7 +69,7 @@ def observe_many(
         yield observe(image, pipeline, evaluation=evaluation, margins=margins)
 
 
-def observe(image: NDArray[np.uint8], pipeline: Pipeline, *, evaluation: Suppress, margins: Margins | None = None) -> Observation:
+def observe(image: NDArray[np.uint8], pipeline: Pipeline, *, evaluation: Suppress, margins: NoiseMargins | None = None) -> Observation:
     """Both observations of one RGB image (H, W, 3)."""
     spec = pipeline.spec
     fitted = preprocess(image, spec.preprocess)

@@ -16,14 +16,14 @@ from scipy.stats import chi2, poisson
 from parity.comparison import ImageComparison, Rounding, compare_image
 from parity.decode import Candidates
 from parity.detections import Detections
-from parity.doubts import Cause, Doubt, Margins, doubts_of, log_odds
+from parity.doubts import Cause, Doubt, NoiseMargins, doubts_of, log_odds
 from parity.edges import largest_rate, most_edges
 from parity.limits import EDGE_CONFIDENCE, EDGE_QUANTILE, FLOAT32, Limit, Limits
 from parity.preprocess import Geometry
 from parity.spec import PipelineSpec, Restore, RestoreGeometry, Suppress
 from parity.suppress import suppress
 
-MARGINS = Margins(box_px=0.01, logit=5e-4)
+MARGINS = NoiseMargins(box_px=0.01, logit=5e-4)
 LIMITS: Limits = replace(FLOAT32, logit=Limit(MARGINS.logit, "logit", "a test"), score=Limit(MARGINS.logit / 4, "score", "a test"))
 GEOMETRY = Geometry((640, 640), (640, 640), 1.0, 1.0, 0, 0, 0, 0)
 THRESHOLD = float(log_odds(np.array(0.25)))
