@@ -18,6 +18,7 @@ from parity.convert import convert
 from parity.datasets import open_dataset
 from parity.decode import Candidates, decode
 from parity.detections import Detections
+from parity.doubts import FLOAT32_STEP
 from parity.edges import largest_rate
 from parity.environment import environment, processors
 from parity.errors import BadInput, UsageError
@@ -34,7 +35,6 @@ from parity.verdict import DatasetId, ReferenceId
 
 Track = Callable[[Iterable[Image], str, int], Iterable[Image]]
 BATCH = 4
-FLOAT32_STEP = float(np.finfo(np.float32).eps)  # of a number near 1: no floor is below what the format itself rounds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

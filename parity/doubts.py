@@ -22,6 +22,7 @@ from parity.restore import restore
 from parity.spec import STRICT, PipelineSpec, Suppress, Suppressor
 from parity.suppress import CLASS_OFFSET_PX, above_confidence, suppress
 
+FLOAT32_STEP = float(np.finfo(np.float32).eps)  # of a number near 1
 MOST_RIVALS = 1000  # of an image, the best; matrices of them are made
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -216,7 +217,12 @@ def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) 
     moved = settings.method is Suppressor.NMS and not settings.class_agnostic
     farthest = np.abs(boxes).max(1, initial=0.0) + moved * labels * float(CLASS_OFFSET_PX)
     rounding = np.spacing(farthest.astype(np.float32)).astype(np.float64) / 2
-    return Rivals(boxes, scores[order], labels, margins.box_px + rounding, np.full(len(order), margins.logit))
+    return Rivals(boxes, scores[order], labels, margins.box_px + rounding, error_of_logit(scores[order], margins, step=FLOAT32_STEP))
+
+
+def error_of_logit(scores: Floats, margins: NoiseMargins, *, step: float) -> Floats:
+    """What noise may do to logits, with a rounding step of the score: near 0 and 1 that is the larger part."""
+    return margins.logit + step / np.clip(scores * (1 - scores), LEAST_SHARE, None)
 
 
 def doubt(box: Floats, rivals: Rivals, place: int, *, kept: bool, cause: Cause, margin: float | None) -> Doubt:
@@ -235,13 +241,12 @@ def doubts_between(matches: Matches, settings: Suppress, margins: NoiseMargins, 
         return
     reference, others = matches.reference, matches.candidate
     scores = np.concatenate([reference.scores, others.scores[alone]])
-    slope = np.clip(scores * (1 - scores), LEAST_SHARE, None)
     rivals = Rivals(
         np.concatenate([reference.boxes, others.boxes[alone]]),
         scores,
         np.concatenate([reference.classes, others.classes[alone]]),
         np.full(len(scores), margins.box_px),
-        margins.logit + score_step / slope,
+        error_of_logit(scores, margins, step=score_step + FLOAT32_STEP),
     )
     for place, cause, margin in in_doubt(rivals, settings):
         yield doubt(rivals.boxes[place], rivals, place, kept=place < len(reference), cause=cause, margin=margin)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from parity.boxes import iou
 from parity.decode import Candidates
 from parity.detections import Detections
-from parity.doubts import log_odds
+from parity.doubts import FLOAT32_STEP, log_odds
 from parity.limits import SAME_BOX_IOU
 from parity.match import Matches, at_least_a_pixel, match
 from parity.spec import STRICT
@@ -60,7 +60,7 @@ def head_noise(reference: Candidates, other: Candidates, *, confidence: float) -
     scores = np.abs(reference.scores.astype(np.float64) - other.scores)
     counts = np.minimum(reference.scores, other.scores) > confidence
     boxes = np.abs(reference.boxes.astype(np.float64) - other.boxes)[counts.any(1)]
-    logits = np.abs(log_odds(reference.scores[counts]) - log_odds(other.scores[counts]))
+    logits = logit_change(reference.scores[counts], other.scores[counts])
     return HeadNoise(largest(boxes), largest(scores), largest(logits), len(boxes))
 
 
@@ -78,7 +78,7 @@ def detection_noise(reference: Detections, other: Detections, *, gain: float) ->
         box_network_px=drift * gain,
         box_image_px=drift,
         score=largest(matches.score_change[same]),
-        logit=largest(np.abs(log_odds(reference.scores[first]) - log_odds(other.scores[second]))),
+        logit=largest(logit_change(reference.scores[first], other.scores[second])),
         detections=len(reference),
         appeared=len(matches.ghosts) + others,
         disappeared=len(matches.missed) + others,
@@ -90,6 +90,16 @@ def pair_overlap(matches: Matches) -> NDArray[np.float64]:
     first, second = matches.pairs.T
     boxes = at_least_a_pixel(matches.reference.boxes[first]), at_least_a_pixel(matches.candidate.boxes[second])
     return np.array([iou(one[None], two[None])[0, 0] for one, two in zip(*boxes, strict=True)], np.float64)
+
+
+def logit_change(reference: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far the logits of scores are apart, less what a rounding step of float32 does to the score.
+
+    That step is nothing at 0.5 and more than all other noise where a score is nearly 1, and would stand for a noise of all scores.
+    """
+    apart = np.abs(reference.astype(np.float64) - other)
+    share = 1 - np.divide(FLOAT32_STEP, apart, out=np.ones_like(apart), where=apart > FLOAT32_STEP)
+    return np.asarray(np.abs(log_odds(reference) - log_odds(other)) * share)
 
 
 def largest(values: NDArray[np.float64]) -> float:

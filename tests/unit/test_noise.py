@@ -11,7 +11,7 @@ from scipy.special import logit as their_logit
 
 from parity.decode import Candidates
 from parity.doubts import log_odds
-from parity.noise import DetectionNoise, detection_noise, head_noise, worst_detections, worst_head
+from parity.noise import DetectionNoise, detection_noise, head_noise, logit_change, worst_detections, worst_head
 
 A: Row = (10, 10, 50, 50, 0.9, 0)
 B: Row = (100, 100, 160, 160, 0.6, 1)
@@ -50,6 +50,13 @@ def test_the_same_score_difference_is_more_of_a_logit_near_the_ends() -> None:
     assert end.logit > 10 * middle.logit
 
 
+def test_a_rounding_step_of_a_score_near_one_is_no_noise_of_logits() -> None:
+    step = float(np.finfo(np.float32).eps)
+    near_one, further = np.array([1 - 2 * step]), np.array([1 - 3 * step])
+    assert logit_change(near_one, further) == pytest.approx([0], abs=1e-6)
+    assert logit_change(near_one, near_one - 100 * step) > 1
+
+
 def test_raw_heads_of_different_shapes_are_infinitely_apart() -> None:
     assert head_noise(head((0, 0, 8, 8, 0.5)), head((0, 0, 8, 8, 0.5, 0.1)), confidence=0.25).box_px == np.inf
 
@@ -58,7 +65,7 @@ def test_matched_detections_are_measured_in_both_kinds_of_pixels() -> None:
     measured = detection_noise(found(A, B), found((10.25, *A[1:4], 0.8, 0), B), gain=2.0)
     assert (measured.box_image_px, measured.box_network_px, measured.detections, measured.edges) == (0.25, 0.5, 2, 0)
     assert measured.score == pytest.approx(0.1)
-    assert measured.logit == pytest.approx(their_logit(0.9) - their_logit(0.8))
+    assert measured.logit == pytest.approx(their_logit(0.9) - their_logit(0.8), rel=1e-5)
 
 
 @pytest.mark.parametrize(
