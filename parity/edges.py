@@ -92,5 +92,5 @@ def largest_rate(edges: int, detections: int) -> float:
 
 
 def most_edges(rate: float, detections: int) -> int:
-    """The number of edges that noise alone exceeds rarely: the ``EDGE_QUANTILE`` of a Poisson distribution."""
-    return next(number for number in count() if pdtr(number, rate * detections) >= EDGE_QUANTILE)
+    """The number of edges that noise alone exceeds rarely: the ``EDGE_QUANTILE`` of a Poisson distribution, and 1: one is no rate."""
+    return next(number for number in count(1) if pdtr(number, rate * detections) >= EDGE_QUANTILE)
