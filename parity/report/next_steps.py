@@ -14,6 +14,7 @@ NEXT_STEPS = {
     "class_flips": f"compare the order of the class names and of the colour channels: {SPEC}",
     "shifted": f"compare how images are fitted (letterbox, rect, stretch) and boxes put back: {SPEC}",
     "rescored": f"compare colour channels, pixel scale, interpolation and activation: {SPEC}",
+    "edges": "look for what moves scores a little everywhere: another runtime, precision or resize; or calibrate on more images",
     "ap_reference": "look at the other checks first: AP is only their sum",
     "ap_classes": "quantise the layers that this class needs less coarsely, or calibrate on images that show it",
     "f1_deployed": "compare the thresholds at which either side does best: scores that moved want another --conf",

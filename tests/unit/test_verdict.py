@@ -63,6 +63,18 @@ def test_a_detail_is_kept_and_nothing_to_measure_is_said() -> None:
     assert judge("shifted", "c", None, LIMIT).detail == "nothing to measure"
 
 
+@pytest.mark.parametrize(("measured", "status"), [(0.005, "pass"), (0.02, "fail")])
+def test_a_check_tells_its_multiple_of_the_noise_whether_it_passed_or_not(measured: float, status: str) -> None:
+    judged = judge("shifted", "c", measured, replace(LIMIT, floor=0.001))
+    assert judged.floor == 0.001
+    assert judged.explain() == f"c: shifted {status}: measured {measured}, limit 0.01 (measured); {measured / 0.001:.2g} noise floors"
+
+
+def test_what_is_counted_has_no_multiple_of_the_noise() -> None:
+    assert judge("missed", "c", 3, LIMIT).noise_floors == ""
+    assert judge("shifted", "c", None, replace(LIMIT, floor=0.001)).noise_floors == ""
+
+
 @pytest.mark.parametrize(
     ("statuses", "verdict"),
     [
