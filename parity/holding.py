@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parity.accuracy_checks import shown
 from parity.baselines import Baseline, Identity, baseline_path, check_identity, incomparable, load_baseline
 from parity.candidates import ModelDetector
-from parity.checks import shown
 from parity.contests import Contest, Gate
 from parity.environment import environment
 from parity.models import model_name

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
 
+from parity.accuracy import Accuracy
 from parity.comparison import ParityCounts
 from parity.environment import Environment
 from parity.latency import LatencyComparison
@@ -18,7 +19,7 @@ RESULT_SCHEMA = 1
 # every check there is, so that a waiver of none is noticed
 CHECK_NAMES = frozenset(
     {"repeatable", "names", "checkpoint", "images", "finite", "evidence"}
-    | {"missed", "ghosts", "class_flips", "shifted", "rescored", "ap_reference", "ap_baseline"}
+    | {"missed", "ghosts", "class_flips", "shifted", "rescored", "ap_reference", "ap_classes", "f1_deployed", "ap_baseline"}
 )
 # which counterfactual named a cause; what was read in a file needed none
 WAYS = {"reproduce": "reproduced in the reference's pipeline", "restore": "restored in the candidate", "inspect": "read in the file"}
@@ -99,7 +100,7 @@ class DatasetId:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Candidate minus reference; the interval is ``None`` until it is measured."""
+    """Candidate minus reference, and its 95 % interval; ``None`` where it is undefined or too little is known to say."""
 
     value: float | None
     ci95: tuple[float, float] | None
@@ -129,6 +130,7 @@ class ConfigResult:
     parity: ParityCounts
     metrics: MetricComparison | None
     latency_ms: LatencyComparison | None
+    accuracy: Accuracy | None = None  # with labels
     __pydantic_config__ = STRICT
 
 

@@ -15,6 +15,8 @@ NEXT_STEPS = {
     "shifted": f"compare how images are fitted (letterbox, rect, stretch) and boxes put back: {SPEC}",
     "rescored": f"compare colour channels, pixel scale, interpolation and activation: {SPEC}",
     "ap_reference": "look at the other checks first: AP is only their sum",
+    "ap_classes": "look at the images of the classes named above; give more images of those that the data cannot judge",
+    "f1_deployed": "compare the best thresholds named above: a shifted optimum asks for another deployed threshold",
     "ap_baseline": "find the change since the baseline was stored; update it only after a review",
     "repeatable": "run again with --threads 1; a reference that differs from itself cannot judge",
     "names": "convert the checkpoint again, or give the candidate's own spec with --candidate-spec",
