@@ -60,7 +60,7 @@ WAIVERS_HELP = "TOML file with [[tool.parity.waivers]]. Default: the pyproject.t
 Waivers = Annotated[Path | None, typer.Option("--waivers", help=WAIVERS_HELP, metavar="FILE", show_default=False)]
 StoredIn = Annotated[Path, typer.Option("--baselines", help="The folder of stored results.", metavar="DIR")]
 Stored = Annotated[Path, typer.Argument(help="A stored result, or a folder of them.", metavar="PATH|DIR", show_default=False)]
-Both = Annotated[list[Path] | None, typer.Argument(help="Of diff: two stored results or folders, instead of a run.", metavar="[OLD NEW]")]
+Both = Annotated[list[Path] | None, typer.Argument(help="Of diff: two stored results or folders, instead of a run.", metavar="OLD NEW")]
 EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detections and a command that replays it."
 Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."

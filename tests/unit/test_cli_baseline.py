@@ -222,6 +222,12 @@ def test_a_hostile_file_name_is_shown_harmless(capsys: pytest.CaptureFixture[str
     assert "\x1b" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("command", "says"), [("show", "damaged"), ("diff", "OLD NEW"), ("update", "Refused in CI")])
+def test_help_says_what_a_command_does(command: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["baseline", command, "--help"]) == 0
+    assert says in " ".join(capsys.readouterr().out.split())
+
+
 # Waivers
 
 

@@ -177,3 +177,14 @@ def test_progress_on_a_terminal_hands_on_all_items_and_shows_the_label(
     out, err = capsys.readouterr()
     assert out == ""
     assert "[red]label" in err
+
+
+def test_what_is_waived_is_shown_with_its_reason_and_never_as_passed() -> None:
+    detail = "waived by Ada until 2027-01-31: a known rounding; 3 of 9 beyond"
+    shown = squeezed(
+        report_text(result(checks=(check(), check(Status.WAIVED, name="rescored", measured=0.5, limit=0.0001, detail=detail))))
+    )
+    assert "WAIVED rescored m-onnx-640" in shown
+    assert "measured 0.5, limit 0.0001" in shown
+    assert "- waived by Ada until 2027-01-31: a known rounding - 3 of 9 beyond" in shown
+    assert "checks: 1 pass, 1 waived" in shown
