@@ -71,8 +71,8 @@ def test_recall_thresholds_are_reached_when_pycocotools_says_so(objects: int) ->
     hits = np.arange(1, objects + 1)
     none = np.zeros((1, objects), np.float32)
     sums = Sums(none, none, none[0], np.full(objects, objects, np.float32))
-    expected = np.searchsorted(RECALL_THRESHOLDS, hits / objects, side="right") - 1
-    assert sums.recall_thresholds((hits * PARTS).astype(np.float32)).tolist() == expected.tolist()
+    expected = np.searchsorted(RECALL_THRESHOLDS, hits / objects, side="right")
+    assert sums.recall_thresholds((hits * PARTS).astype(np.float32)[None])[0].tolist() == expected.tolist()
 
 
 def test_the_thresholds_that_lie_late_are_those_known() -> None:
