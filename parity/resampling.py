@@ -23,13 +23,17 @@ LARGEST_DRAW = 2**24  # weights that are held at once: 64 MB
 Weights = NDArray[np.float32] | NDArray[np.float64]
 
 
-def draw_weights(units: int, resamples: int, *, seed: int) -> Iterator[NDArray[np.float32]]:
-    """How often each of ``units`` things is drawn in each resample of as many: (units, some of the resamples), until all are given."""
+def draw_weights(unit_of_image: Indices, resamples: int, *, seed: int) -> Iterator[NDArray[np.float32]]:
+    """How often each image is drawn in each resample: (images, some of the resamples), until all are given.
+
+    As many units are drawn as there are, and the images of one unit, numbered from 0, together.
+    """
     rng = np.random.default_rng(seed)
-    most = max(1, LARGEST_DRAW // units)
+    units = int(unit_of_image.max()) + 1
+    most = max(1, LARGEST_DRAW // len(unit_of_image))
     for start in range(0, resamples, most):
         draws = [np.bincount(rng.integers(0, units, units), minlength=units) for _ in range(min(most, resamples - start))]
-        yield np.ascontiguousarray(np.array(draws, np.float32).T)
+        yield np.ascontiguousarray(np.array(draws, np.float32).T)[unit_of_image]
 
 
 def resampled_ap(category: CategoryRecords, size: int, weights: NDArray[np.float32]) -> Weights:
@@ -37,6 +41,8 @@ def resampled_ap(category: CategoryRecords, size: int, weights: NDArray[np.float
 
     ``size`` is a place in ``metrics.AREAS``, ``weights`` (images, resamples) are counts.
     """
+    if not category.objects[size].any():
+        return np.full((len(IOU_THRESHOLDS), weights.shape[1]), np.nan, weights.dtype)
     last_hit = np.flatnonzero(category.hits[size].any(0)).max(initial=-1)
     upto = slice(0, int(last_hit) + 1)  # behind the last hit nothing changes AP
     rows = np.flatnonzero(~category.ignored[size][:, upto].all(0))[::-1]

@@ -56,7 +56,7 @@ def once(benchmark: Any, work: Any, *given: Any) -> float:
 
 def all_sizes_together(first: Records, second: Records) -> list[np.ndarray]:
     """Both sides' resampled AP of every category, without that by size."""
-    (weights,) = draw_weights(IMAGES, BOOTSTRAP.resamples, seed=BOOTSTRAP.seed)
+    (weights,) = draw_weights(np.arange(IMAGES), BOOTSTRAP.resamples, seed=BOOTSTRAP.seed)
     return [resampled_ap(category, 0, weights) for each in (first, second) for category in each.categories]
 
 

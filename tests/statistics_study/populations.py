@@ -14,11 +14,11 @@ from scipy.special import expit
 from parity.datasets import Category
 from parity.records import IOU_THRESHOLDS, CategoryRecords, Records, curves
 
-CLASSES = 12
+CLASSES = 8
 CATEGORIES = tuple(Category(index, f"class {index}") for index in range(CLASSES))
 SHARES = (1 / np.arange(1, CLASSES + 1)) / (1 / np.arange(1, CLASSES + 1)).sum()  # the k-th class is k times as rare as the first
 SIZES = (0.4, 0.35, 0.25)  # small, medium, large, about as in COCO
-OBJECTS, FALSE = 4, 3  # on an image, on average
+OBJECTS, FALSE = 3, 2  # on an image, on average
 
 
 @dataclass(frozen=True, slots=True, eq=False)
