@@ -102,12 +102,9 @@ def units_of(groups: Sequence[Hashable] | None, images: int) -> Indices:
 
 def resampled_differences(reference: Records, candidate: Records, unit_of_image: Indices, bootstrap: Bootstrap) -> Samples:
     """Candidate minus reference of each category and of each of ``METRICS``, (categories, 6, resamples); NaN where nothing defines it."""
-    units = int(unit_of_image.max()) + 1
     pairs = list(zip(reference.categories, candidate.categories, strict=True))
-    parts = []
-    for drawn in draw_weights(units, bootstrap.resamples, seed=bootstrap.seed):
-        weights = drawn[unit_of_image]
-        parts.append([resampled_metrics(theirs, weights) - resampled_metrics(ours, weights) for ours, theirs in pairs])
+    lots = draw_weights(unit_of_image, bootstrap.resamples, seed=bootstrap.seed)
+    parts = [[resampled_metrics(theirs, weights) - resampled_metrics(ours, weights) for ours, theirs in pairs] for weights in lots]
     return np.concatenate(parts, axis=-1)
 
 
