@@ -58,6 +58,8 @@ Trust = Annotated[
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
 NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
+LATENCY_FAIL_HELP = 'Fail where the candidate is surely slower than "speedup<1.5", as far as this machine can tell now.'
+LatencyFail = Annotated[str | None, typer.Option("--latency-fail", help=LATENCY_FAIL_HELP, metavar="LIMIT")]
 RUNS = "run directories"
 Device = Annotated[str, typer.Option("--device", help="Where PyTorch runs: cpu or cuda.", metavar="DEVICE", rich_help_panel=RUNS)]
 CHECKPOINT_PATH_HELP = "Another checkpoint than RUN_DIR/best_model.pth."

@@ -12,11 +12,13 @@ from parity.environment import busy_note, environment, machine_load
 from parity.judging import Outcome, baseline_check, judge_contest
 from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
+from parity.timing import latency_notes, with_fair_timing
 from parity.verdict import DatasetId, ReferenceId, Result, conclude
 
 
 def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
     """Judge every candidate and answer; raises ``ParityError`` for input that cannot be judged."""
+    request = with_fair_timing(request)
     busy = busy_note(machine_load()) if request.latency else None
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
@@ -32,8 +34,8 @@ def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> 
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
     timed = any(outcome.result.latency_ms for outcome in outcomes)
     own = tuple(note for outcome in outcomes for note in outcome.notes)
-    notes = (*gate.dataset.notes, *class_notes(gate), *own, *((busy,) if busy and timed else ()))
     configs = tuple(outcome.result for outcome in outcomes)
+    notes = (*gate.dataset.notes, *class_notes(gate), *own, *latency_notes(configs), *((busy,) if busy and timed else ()))
     causes = tuple(cause for outcome in outcomes for cause in outcome.causes)
     return Result(conclude(checks), reference_id(gate), dataset, configs, checks, causes, environment(), notes)
 

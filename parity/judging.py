@@ -16,14 +16,12 @@ from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.environment import environment
 from parity.errors import ParityError
-from parity.images import read_image
-from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import CocoMetrics, evaluate
 from parity.models import model_name
 from parity.pipeline import Observation
-from parity.preprocess import preprocess
 from parity.request import size_label
 from parity.spec import Suppress
+from parity.timing import latency_checks, time_contest
 from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Status, judge
 from parity.wire import sha256_of
 
@@ -72,7 +70,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         metrics,
         time_contest(gate, contest) if gate.request.latency else None,
     )
-    checks = tuple(contest_checks(gate, contest, observed, comparisons, metrics))
+    checks = (*contest_checks(gate, contest, observed, comparisons, metrics), *latency_checks(gate.request, result))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
@@ -244,17 +242,6 @@ def doubted(check: Check) -> Check:
     if check.status is not Status.FAIL or check.name in NEED_NO_REFERENCE:
         return check
     return replace(check, status=Status.INCONCLUSIVE, detail=f"the reference disagrees with itself; {check.detail}")
-
-
-def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
-    """Both networks in turn on one preprocessed image; recorded detections have no latency."""
-    if not isinstance(contest.reference, ModelDetector) or not isinstance(contest.candidate, ModelDetector):
-        return None
-    image = read_image(gate.dataset.images[0].path)
-    sides = [side.pipeline for side in (contest.reference, contest.candidate)]
-    tensors = [preprocess(image, side.spec.preprocess).tensor for side in sides]
-    calls = [lambda side=side, tensor=tensor: side.session.run(tensor) for side, tensor in zip(sides, tensors, strict=True)]
-    return compare_latency(calls[0], calls[1])
 
 
 def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baseline | None:

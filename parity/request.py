@@ -46,6 +46,7 @@ class GateRequest:
     threads: int | None = None
     end_to_end: bool = False
     latency: bool = True
+    least_speedup: float | None = None  # the candidate fails where it is surely slower than this; ``None``: nothing is held
     diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family
 

@@ -9,7 +9,7 @@ import typer
 from parity import arguments
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
-from parity.options import split
+from parity.options import least_speedup, split
 from parity.report.output import check_target
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -38,6 +38,7 @@ def gate(
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
     no_latency: arguments.NoLatency = False,
+    latency_fail: arguments.LatencyFail = None,
     no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
@@ -66,6 +67,7 @@ def gate(
         images=images,
         baselines=baselines,
         latency=not (no_latency or explains),  # how fast it is explains nothing
+        least_speedup=least_speedup(latency_fail),
         diagnose=not no_diagnosis,
     )
     check_target(json, inputs=request.inputs)

@@ -16,6 +16,7 @@ NEXT_STEPS = {
     "rescored": f"compare colour channels, pixel scale, interpolation and activation: {SPEC}",
     "ap_reference": "look at the other checks first: AP is only their sum",
     "ap_baseline": "find the change since the baseline was stored; update it only after a review",
+    "latency": "make the candidate faster (fewer pixels, another runtime), or run again on an idle machine with --threads fixed",
     "repeatable": "run again with --threads 1; a reference that differs from itself cannot judge",
     "names": "convert the checkpoint again, or give the candidate's own spec with --candidate-spec",
     "checkpoint": "convert this checkpoint again, or give the checkpoint that the file was made from",

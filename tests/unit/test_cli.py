@@ -126,6 +126,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(
         ((*GATE, "--conf", "nan"), "--conf is out of range"),
         ((*GATE, "--iou", "-0.1"), "--iou is out of range"),
         ((*GATE, "--candidate-conf", "inf"), "--candidate-conf is out of range"),
+        ((*GATE, "--latency-fail", "speedup>1.5"), 'found speedup>1.5; expected speedup<NUMBER: "speedup<1.5" fails a candidate'),
         ((*GATE, "--imgsz", "600"), "found 600; expected multiples of 32"),
         ((*GATE, "--imgsz", "640,"), "an empty value in a list"),
         ((*GATE, "--json", "report.txt"), "expected a name that ends in .json"),
@@ -160,6 +161,13 @@ def test_options_reach_the_gate(asked: list[GateRequest]) -> None:
     assert (request.sizes, request.confidence, request.iou, request.limit, request.seed) == (((480, 640),), 0.5, 0.6, 8, 7)
     assert (request.candidate_spec, request.candidate_confidence, request.baselines) == (Path("s.json"), 0.3, Path("b"))
     assert (request.trusted, request.threads, request.latency, request.labelled) == (frozenset({"sha256:00"}), 2, False, True)
+
+
+def test_a_latency_limit_reaches_gate_and_compare(asked: list[GateRequest], tmp_path: Path) -> None:
+    limit = ("--latency-fail", "speedup<1.5")
+    cli.main([*GATE, *limit])
+    cli.main(["compare", "--reference", "m.pt", "--candidate", "m.onnx", "--images", "i", "--out", str(tmp_path), *limit])
+    assert [(request.least_speedup, request.latency) for request in asked] == [(1.5, True), (1.5, True)]
 
 
 def test_diagnose_takes_what_gate_takes_always_searches_and_never_measures_latency(asked: list[GateRequest]) -> None:
