@@ -70,3 +70,41 @@ class Tolerance:
 # ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
 # scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
 SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How differences on labelled data are resampled, and how few images or objects say nothing."""
+
+    resamples: int
+    seed: int
+    min_images: int
+    min_objects: int
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """How much AP may drop: over all classes, and in any one class or class and size."""
+
+    ap: Limit
+    per_class: Limit
+
+
+BOOTSTRAP = Bootstrap(
+    resamples=2_000,  # the ends of a 95 % interval then move by 3 % of its half width from seed to seed
+    seed=20_240_229,  # any fixed number: the same detections must give the same interval
+    min_images=20,  # the interval of AP covers as it should from 64 images on; below 20 each image moves its ends
+    min_objects=10,  # one object more or less of ten moves AP by 0.1, twice the margin of a class
+)
+CONFIDENCE = 0.95  # of an interval; and the power with which the smallest detectable drop is found
+FAMILY_ERROR = 0.01  # how often equal models may fail for one of their classes: one gate in a hundred
+MOST_IMAGES = 200_000  # no larger validation set is in use (Objects365 has 80,000): a difference that needs more is at its margin
+
+_ONE_CLASS = Limit(0.05, "AP", "chosen: five points, which the mean over 80 classes would not show")
+MARGINS = {
+    "fp16": Margins(Limit(0.005, "AP", "chosen: half a point, half of what 8 bits may cost"), _ONE_CLASS),
+    "int8": Margins(
+        Limit(0.01, "AP", "chosen: one point, which is called good above; MLPerf allows 8 bits 1 % of the reference's AP"), _ONE_CLASS
+    ),
+}

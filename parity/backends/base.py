@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
 
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Shape = tuple[int | None, int | None, int | None, int | None]
+Precision = Literal["fp32", "fp16", "int8"]
 ANY_IMAGE: Shape = (None, 3, None, None)
 CHANNELS = 3
 
 
 class Session(Protocol):
-    """An open network; ``input_shape`` has ``None`` for what the caller may choose, and is ``None`` where the file does not say."""
+    """An open network; ``input_shape`` has ``None`` for what the caller may choose, and is ``None`` where the file does not say.
+
+    ``precision`` is that of the coarsest numbers that it is made to calculate with.
+    """
 
     backend: str
     input_shape: Shape | None
+    precision: Precision
     metadata: Mapping[str, str]
 
     def run(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
@@ -55,9 +60,12 @@ class Backend(Protocol):
 class CheckedSession(ABC):
     """What all sessions share: the input is checked, failures are ours, and a closed session refuses to run."""
 
-    def __init__(self, backend: str, input_shape: Shape | None, *, metadata: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, backend: str, input_shape: Shape | None, *, metadata: Mapping[str, str] | None = None, precision: Precision = "fp32"
+    ) -> None:
         self.backend = backend
         self.input_shape = input_shape
+        self.precision: Precision = precision
         self.metadata: Mapping[str, str] = dict(metadata or {})
         self._closed = False
 

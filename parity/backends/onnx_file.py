@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped,unused-ignore]
 
+from parity.backends.base import Precision
 from parity.errors import BadInput, UntrustedInput
 
 if TYPE_CHECKING:
@@ -15,10 +20,21 @@ if TYPE_CHECKING:
 
 # the domains that ONNX Runtime ships; an operator of any other is native code from elsewhere
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
+QUANTISED = re.compile("[Qq]uantizeLinear|^QLinear|^QGemm|Integer$")  # with QDQ pairs, fused operators, or dynamic ranges
+HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
 
 
-def inspect_model(content: bytes, path: Path) -> bool:
-    """Check a file's graph, operators, versions and places; true where weights lie in files beside it.
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a file is: whether weights lie in files beside it, and the precision that it calculates with."""
+
+    external: bool
+    precision: Precision
+
+
+def inspect_model(content: bytes, path: Path) -> Inspected:
+    """Check a file's graph, operators, versions and places.
 
     Raises ``BadInput`` for what is damaged or too new, ``UntrustedInput`` for foreign operators and places outside the folder.
     """
@@ -28,7 +44,18 @@ def inspect_model(content: bytes, path: Path) -> bool:
     locations = {tensor.name: location for tensor in tensors(model) if (location := external_location(tensor)) is not None}
     for name, location in locations.items():
         check_location(location, path, tensor=name)
-    return bool(locations)
+    return Inspected(bool(locations), precision(model))
+
+
+def precision(model: onnx.ModelProto) -> Precision:
+    """INT8 where a tensor is quantised; half where most stored numbers are, since a few may be left in float on purpose."""
+    if any(QUANTISED.search(node.op_type) for node in nodes(model)):
+        return "int8"
+    counts: Counter[int] = Counter()
+    for tensor in tensors(model):
+        counts[tensor.data_type] += math.prod(tensor.dims)
+    halves = sum(counts[kind] for kind in HALVES)
+    return "fp16" if halves > sum(counts[kind] for kind in FLOATS) else "fp32"
 
 
 def parse_model(content: bytes, path: Path) -> onnx.ModelProto:

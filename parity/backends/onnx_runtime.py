@@ -32,11 +32,12 @@ class OnnxSession(CheckedSession):
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> None:
         content = read_artefact(path, kind="an ONNX file")
-        external = inspect_model(content, path)
-        self._session = start(path if external else content, path, provider=provider(device), threads=threads)
+        inspected = inspect_model(content, path)
+        self._session = start(path if inspected.external else content, path, provider=provider(device), threads=threads)
         self._input, shape, self._dtype = image_input(self._session, path)
         self._batched = len(self._session.get_inputs()[0].shape) == len(shape)
-        super().__init__("onnx", shape, metadata=self._session.get_modelmeta().custom_metadata_map)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        super().__init__("onnx", shape, metadata=metadata, precision=inspected.precision)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         fed = tensor if self._batched else tensor[0]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from parity.backends.base import ANY_IMAGE, CheckedSession, Session, missing
+from parity.backends.base import ANY_IMAGE, CheckedSession, Precision, Session, missing
 from parity.errors import BackendUnavailable
 
 try:
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+HALVES = (torch.float16, torch.bfloat16)
+
 
 class PyTorchSession(CheckedSession):
     """An eager network. It is copied only where the device or the memory format would change the caller's."""
 
     def __init__(self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False) -> None:
-        super().__init__("pytorch", ANY_IMAGE)
+        super().__init__("pytorch", ANY_IMAGE, precision=network_precision(network))
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         place = torch_device(device)
         self._network: Any = network
@@ -48,6 +50,14 @@ class PyTorchSession(CheckedSession):
 
     def _release(self) -> None:
         self._network = None
+
+
+def network_precision(network: nn.Module) -> Precision:
+    """Half where most weights are; a module that was quantised is told by what it holds."""
+    if any("quantized" in type(each).__module__ for each in network.modules()):
+        return "int8"
+    halves = sum(each.numel() for each in network.parameters() if each.dtype in HALVES)
+    return "fp16" if halves * 2 > sum(each.numel() for each in network.parameters()) else "fp32"
 
 
 def arrays(output: Any) -> tuple[NDArray[np.float32], ...]:

@@ -19,7 +19,7 @@ except ImportError:
 with suppress(ImportError):
     import torchvision  # noqa: F401 - its operators (nms, roi_align) are known to TorchScript once it is loaded
 
-from parity.backends.pytorch import arrays, torch_device, torch_threads
+from parity.backends.pytorch import arrays, network_precision, torch_device, torch_threads
 from parity.backends.quiet import quiet_torch
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class TorchScriptSession(CheckedSession):
         content = read_artefact(path, kind="a TorchScript file")
         self._device, self._threads = torch_device(device), threads
         self._module, metadata = load_module(content, path, device=self._device)
-        super().__init__("torchscript", traced_shape(metadata.get("config.txt", ""), path), metadata=metadata)
+        shape = traced_shape(metadata.get("config.txt", ""), path)
+        super().__init__("torchscript", shape, metadata=metadata, precision=network_precision(self._module))
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         with torch.inference_mode(), torch_threads(self._threads), quiet_torch():

@@ -14,7 +14,6 @@ from parity.spec import Suppress, Suppressor
 
 IOUS = tuple(np.round(np.arange(0.15, 1.0, 0.1), 2).tolist())
 STEPS = tuple(digit * 10.0**-place for place in range(1, 7) for digit in (1, 0.5))  # 0.1, 0.05, 0.01, ...
-JUST_BELOW = 1e-6
 NOISE = 0.002  # of the detections, that rounding exchanges where hundreds of boxes have nearly one score
 
 
@@ -29,9 +28,16 @@ class Trial:
 def opened(evidence: Evidence, hypothesis: Hypothesis) -> Hypothesis:
     """The pipeline with the confidence that the candidate's scores and their number allow."""
     own = hypothesis.spec.suppress
-    counts = capped(evidence)
-    settings = replace(own, confidence=as_threshold(evidence.lowest_score - JUST_BELOW), max_detections=counts or own.max_detections)
-    return with_settings(hypothesis, settings)
+    confidence = loosest_confidence(evidence.lowest_score, own.confidence, noise=float(tolerance(evidence, np.zeros(1))[0]))
+    return with_settings(hypothesis, replace(own, confidence=confidence, max_detections=capped(evidence) or own.max_detections))
+
+
+def loosest_confidence(lowest: float, own: float, *, noise: float) -> float:
+    """A threshold that the lowest score passes in any runtime, and where that allows not below the reference's own.
+
+    A detection that the noise of another runtime drops would count against the very hypothesis that explains it.
+    """
+    return own if lowest - noise <= own <= lowest else as_threshold(lowest - noise)
 
 
 def with_settings(hypothesis: Hypothesis, settings: Suppress) -> Hypothesis:

@@ -114,6 +114,7 @@ def test_closing_twice_is_allowed(opener: Open) -> None:
 def test_the_session_says_what_it_is(session: Session) -> None:
     assert session.backend in {"pytorch", "onnx", "torchscript", FAKE}
     assert session.input_shape in {(1, 3, SIDE, SIDE), (None, 3, None, None)}
+    assert session.precision == "fp32"
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torchscript"])

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from parity.backends.base import open_session
+from parity.backends.onnx_file import inspect_model
 from parity.errors import BadInput, UntrustedInput
 
 if TYPE_CHECKING:
@@ -142,3 +143,33 @@ def test_float16_is_fed_float16_and_answers_float32(tmp_path: Path) -> None:
 def test_a_dynamic_axis_is_open(tmp_path: Path) -> None:
     with open_session(graph_file(tmp_path / "m.onnx", shape=("batch", 3, "height", "width"))) as session:
         assert session.input_shape == (None, 3, None, None)
+
+
+def weight(element: int, size: int = 8) -> TensorProto:
+    """A stored tensor of one type."""
+    return helper.make_tensor(f"weight of type {element}", element, [size], np.zeros(size).tolist())
+
+
+HALF, WHOLE = weight(TensorProto.FLOAT16), weight(TensorProto.FLOAT)
+
+
+@pytest.mark.parametrize(
+    ("weights", "operator", "precision"),
+    [
+        ((), "Relu", "fp32"),
+        ((WHOLE,), "Relu", "fp32"),
+        ((HALF,), "Relu", "fp16"),
+        ((HALF, weight(TensorProto.FLOAT, 2)), "Relu", "fp16"),
+        ((WHOLE, weight(TensorProto.FLOAT16, 2)), "Relu", "fp32"),
+        ((weight(TensorProto.BFLOAT16),), "Relu", "fp16"),
+        ((WHOLE,), "DynamicQuantizeLinear", "int8"),
+        ((WHOLE,), "QLinearConv", "int8"),
+        ((WHOLE,), "ConvInteger", "int8"),
+        ((HALF,), "DequantizeLinear", "int8"),
+    ],
+)
+def test_the_precision_of_a_file_is_read_off_its_graph(
+    tmp_path: Path, weights: tuple[TensorProto, ...], operator: str, precision: str
+) -> None:
+    file = graph_file(tmp_path / "model.onnx", weights=weights, operator=operator)
+    assert inspect_model(file.read_bytes(), file).precision == precision

@@ -142,7 +142,7 @@ def test_the_file_passes_the_checker_and_strict_shape_inference(file: Path) -> N
 
 
 def test_the_file_needs_no_foreign_operator_and_no_other_file(file: Path) -> None:
-    assert not inspect_model(file.read_bytes(), file)
+    assert not inspect_model(file.read_bytes(), file).external
 
 
 def test_onnx_runtime_opens_and_runs_it_without_a_word(file: Path, capfd: pytest.CaptureFixture[str]) -> None:

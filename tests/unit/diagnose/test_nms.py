@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parity.diagnose.nms import as_threshold, differences, roundest
+from parity.diagnose.nms import as_threshold, differences, loosest_confidence, roundest
 from parity.spec import Suppress, Suppressor
 
 OWN = Suppress()
@@ -50,3 +50,10 @@ def test_a_threshold_is_the_roundest_number_of_its_range(low: float, high: float
 @pytest.mark.parametrize(("score", "threshold"), [(-3.0, 0.0), (0.4, 0.4), (251.0, 1.0)])
 def test_a_score_that_is_no_share_has_the_nearest_threshold(score: float, threshold: float) -> None:
     assert as_threshold(score) == threshold
+
+
+@pytest.mark.parametrize(
+    ("lowest", "threshold"), [(0.25004, 0.25), (0.25, 0.25), (0.26, 0.2599), (0.24999, 0.24989), (0.1, 0.0999), (0.00005, 0.0), (3.0, 1.0)]
+)
+def test_the_loosest_confidence_leaves_room_for_the_noise_of_another_runtime(lowest: float, threshold: float) -> None:
+    assert loosest_confidence(lowest, 0.25, noise=1e-4) == pytest.approx(threshold, abs=1e-12)

@@ -1,0 +1,124 @@
+"""The records give every number of pycocotools, and no record depends on anything but its own image."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from oracles.samples import dataset, found, random_boxes, same_classes, seeds, truth
+from oracles.test_coco_metrics import CATEGORIES, CLASSES, plain, random_sample, theirs
+
+from parity.datasets import Dataset, Truth
+from parity.detections import Detections
+from parity.metrics import AREAS, evaluate
+from parity.records import CategoryRecords, evaluation, record
+
+EXACTLY = {"rtol": 0, "atol": 1e-12}
+
+
+def few_scores(sample: tuple[Dataset, list[Detections]]) -> tuple[Dataset, list[Detections]]:
+    """The same with scores of one decimal, so that many are equal."""
+    data, detections = sample
+    return data, [Detections.best_first(each.boxes, each.scores.round(1), each.classes) for each in detections]
+
+
+def crowded(seed: int) -> tuple[Dataset, list[Detections]]:
+    """An image with more than a hundred detections of each class, and an empty one."""
+    rng = np.random.default_rng(seed)
+    real = Truth(random_boxes(rng, 150, side=900), rng.choice([3, 7], 150), rng.uniform(50, 20_000, 150), rng.random(150) < 0.1)
+    boxes = np.concatenate([real.boxes, real.boxes + rng.normal(0, 4, (150, 4)), random_boxes(rng, 100, side=900)])
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
+    data = dataset([real, truth()], CATEGORIES)
+    return data, [Detections.best_first(boxes, rng.random(400).round(2), rng.choice([1, 2], 400)), Detections.none()]
+
+
+def assert_pycocotools_agrees(data: Dataset, detections: list[Detections]) -> None:
+    """The twelve numbers of everything, and AP, AP50, AP75 and AP by size of every category."""
+    ours = evaluation(record(data, detections, CLASSES))
+    np.testing.assert_allclose(plain(astuple(ours.metrics())), plain(theirs(data, detections, CLASSES)), **EXACTLY)
+    by_class = [plain(class_numbers(ours.precision[:, :, k])) for k in range(len(CATEGORIES))]
+    expected = [plain(theirs(data, detections, CLASSES, category=category)[:6]) for category, _ in CATEGORIES]
+    np.testing.assert_allclose(by_class, expected, **EXACTLY)
+
+
+def class_numbers(precision: np.ndarray) -> list[float | None]:
+    """AP, AP50, AP75, APs, APm, APl of one category from its precision (10, 101, 4, 3)."""
+    means = precision[..., -1].mean(1)
+    numbers = [means[:, 0].mean(), means[0, 0], means[5, 0], *means[:, 1:].mean(0)]
+    return [None if number < 0 else float(number) for number in numbers]
+
+
+@given(seeds)
+def test_all_numbers_equal_pycocotools(seed: int) -> None:
+    assert_pycocotools_agrees(*random_sample(seed))
+
+
+@given(seeds)
+def test_they_do_with_many_equal_scores(seed: int) -> None:
+    assert_pycocotools_agrees(*few_scores(random_sample(seed)))
+
+
+@given(seeds)
+def test_they_do_with_more_than_a_hundred_detections(seed: int) -> None:
+    assert_pycocotools_agrees(*crowded(seed))
+
+
+@pytest.mark.parametrize(("field", "value"), [("hits", False), ("hits", True), ("ignored", True)])
+def test_one_flag_that_is_wrong_is_seen_by_that_comparison(field: str, value: bool) -> None:  # noqa: FBT001 - a value of the table
+    data, detections = random_sample(5)
+    records = record(data, detections, CLASSES)
+    category = records.categories[0]
+    flags = np.array(getattr(category, field))
+    flags[0] = value
+    parts = {name: getattr(category, name) for name in CategoryRecords.__slots__} | {field: flags}
+    changed = type(records)(records.category_ids, (CategoryRecords(**parts), *records.categories[1:]), records.images)
+    ours = plain(astuple(evaluation(changed).metrics()))
+    assert not np.allclose(ours, plain(theirs(data, detections, CLASSES)), **EXACTLY)
+
+
+@given(seeds)
+def test_faster_coco_eval_agrees(seed: int) -> None:
+    data, detections = random_sample(seed)
+    expected = evaluate(data, detections, CLASSES)
+    ours = evaluation(record(data, detections, CLASSES))
+    np.testing.assert_allclose(ours.precision[..., -1], expected.precision[..., -1], **EXACTLY)
+    np.testing.assert_allclose(ours.recall, expected.recall, **EXACTLY)
+    assert ours.category_ids == expected.category_ids
+
+
+def test_a_record_names_its_image_its_score_and_what_was_to_be_found() -> None:
+    data = dataset([truth((0, 0, 10, 10, 0)), truth(), truth((0, 0, 50, 50, 0), (60, 60, 70, 70, 0))], ((0, "a"),))
+    detections = [found((0, 0, 10, 10, 0.5, 0)), found((0, 0, 9, 9, 0.7, 0)), found((0, 0, 50, 40, 0.6, 0), (60, 60, 70, 70, 0.4, 0))]
+    (category,) = record(data, detections, same_classes(1)).categories
+    assert category.scores.tolist() == [0.7, 0.6, 0.5, 0.4]
+    assert category.images.tolist() == [1, 2, 0, 2]
+    assert category.ranks.tolist() == [0, 0, 0, 1]
+    assert category.hits[0, 0].tolist() == [False, True, True, True]
+    assert category.hits[0].sum(0).tolist() == [0, 7, 10, 10]  # an overlap of 0.8 passes 0.50 to 0.80
+    assert category.objects.tolist() == [[1, 0, 2], [1, 0, 1], [0, 0, 1], [0, 0, 0]]
+    assert category.ignored[AREAS.index("small"), 0].tolist() == [False, True, False, False]
+
+
+@given(seeds)
+def test_the_order_of_images_changes_no_number_where_scores_differ(seed: int) -> None:
+    data, detections = random_sample(seed)
+    backwards = dataset((data.truths or ())[::-1], CATEGORIES)
+    first, second = (evaluation(record(*pair, CLASSES)).metrics() for pair in ((data, detections), (backwards, detections[::-1])))
+    np.testing.assert_allclose(plain(astuple(first)), plain(astuple(second)), **EXACTLY)
+
+
+def test_a_data_set_without_objects_or_without_detections_has_its_records() -> None:
+    empty = record(dataset([truth(), truth()], CATEGORIES), [Detections.none(), Detections.none()], CLASSES)
+    assert astuple(evaluation(empty).metrics()) == (None,) * 12
+    nothing_found = record(dataset([truth((0, 0, 10, 10, 3))], CATEGORIES), [Detections.none()], CLASSES)
+    assert evaluation(nothing_found).metrics().AP == 0
+
+
+def test_records_that_do_not_fit_are_refused() -> None:
+    flags, numbers = np.zeros((4, 10, 2), bool), np.zeros(2, np.intp)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        CategoryRecords(np.array([0.5, 0.4]), numbers, numbers, flags[:, :, :1], flags, np.zeros((4, 3), int))
+    with pytest.raises(ValueError, match="scores must fall"):
+        CategoryRecords(np.array([0.4, 0.5]), numbers, numbers, flags, flags, np.zeros((4, 3), int))
