@@ -16,6 +16,7 @@ from parity.commands.convert import convert
 from parity.commands.doctor import doctor
 from parity.commands.evaluate import evaluate
 from parity.commands.gate import DIAGNOSE, gate
+from parity.commands.verify import verify
 from parity.display import display
 from parity.errors import ParityError, UsageError
 
@@ -71,6 +72,7 @@ app.command("diagnose", help=DIAGNOSE)(gate)
 app.command()(compare)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(verify)
 app.command()(doctor)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from parity.certificate import check_certifiable, write_certificates
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
 from parity.environment import busy_note, environment, machine_load
 from parity.judging import Outcome, baseline_check, judge_contest
@@ -19,13 +20,15 @@ from parity.verdict import DatasetId, ReferenceId, Result, conclude
 def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
     """Judge every candidate and answer; raises ``ParityError`` for input that cannot be judged."""
     request = with_fair_timing(request)
+    check_certifiable(request)
     busy = busy_note(machine_load()) if request.latency else None
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
         result = conclusion(gate, outcomes, busy=busy)
-        return replace(result, notes=(*result.notes, *write_evidence(request, gate.limits, outcomes, result)))
+        written = (*write_evidence(request, gate.limits, outcomes, result), *write_certificates(request, result))
+        return replace(result, notes=(*result.notes, *written))
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> Result:

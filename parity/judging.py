@@ -69,6 +69,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         count(comparisons),
         metrics,
         time_contest(gate, contest) if gate.request.latency else None,
+        sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
     )
     checks = (*contest_checks(gate, contest, observed, comparisons, metrics), *latency_checks(gate.request, result))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)

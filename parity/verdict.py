@@ -124,6 +124,7 @@ class ConfigResult:
     parity: ParityCounts
     metrics: MetricComparison | None
     latency_ms: LatencyComparison | None
+    spec_sha256: str | None = None  # of the pipeline that the candidate ran as; recorded detections have none
     __pydantic_config__ = STRICT
 
 

@@ -39,12 +39,15 @@ def gate(
     threads: arguments.Threads = None,
     no_latency: arguments.NoLatency = False,
     latency_fail: arguments.LatencyFail = None,
+    certify: arguments.Certify = False,
     no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     explains = ctx.info_name == "diagnose"
     if explains and no_diagnosis:
         raise UsageError("--no-diagnosis leaves nothing of diagnose", expected="diagnose without it, or gate")
+    if explains and certify:
+        raise UsageError("--certify is for what passes", expected="gate --certify")
     basic = basic_request(
         reference,
         imgsz=imgsz,
@@ -68,6 +71,7 @@ def gate(
         baselines=baselines,
         latency=not (no_latency or explains),  # how fast it is explains nothing
         least_speedup=least_speedup(latency_fail),
+        certify=certify,
         diagnose=not no_diagnosis,
     )
     check_target(json, inputs=request.inputs)
