@@ -13,8 +13,7 @@ from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.display import display
 from parity.limits import Limit, Limits
-from parity.metrics import METRIC_NAMES, CocoMetrics
-from parity.verdict import Check, Delta, MetricComparison, Status, judge
+from parity.verdict import Check, Status, judge
 
 SHOWN = 3  # examples in a detail
 
@@ -67,25 +66,6 @@ def extreme(name: str, compared: Compared, values: NDArray[np.float64], limit: L
     largest = float(values.max())
     summary = f"{beyond} of {len(values)} beyond; {largest:.3g} {limit.unit} would have passed" if beyond else ""
     return judge(name, compared.config, largest, limit, detail="; ".join(filter(None, (summary, detail))))
-
-
-def accuracy_checks(config: str, metrics: MetricComparison | None, limits: Limits, *, detail: str) -> Iterator[Check]:
-    """AP of the candidate against that of the reference, either way."""
-    if metrics is None:
-        yield Check("ap_reference", config, Status.NOT_CHECKED, None, limits.ap_reference.value, limits.ap_reference.origin, detail)
-        return
-    delta = metrics.delta["AP"].value
-    both = f"reference {shown(metrics.reference.AP)}, candidate {shown(metrics.candidate.AP)}"
-    measured = None if delta is None else abs(delta)
-    text = "AP is undefined: no object of a class that the model knows" if delta is None else both
-    yield judge("ap_reference", config, measured, limits.ap_reference, detail="; ".join(filter(None, (text, detail))))
-
-
-def compare_metrics(reference: CocoMetrics, candidate: CocoMetrics) -> MetricComparison:
-    """Both sides' numbers and candidate minus reference by name."""
-    sides = {name: (getattr(reference, name), getattr(candidate, name)) for name in METRIC_NAMES}
-    delta = {name: Delta(None if None in pair else pair[1] - pair[0], None) for name, pair in sides.items()}
-    return MetricComparison(reference, candidate, delta)
 
 
 def where(compared: Compared, rows: Callable[[ImageComparison, Sequence[str]], Iterator[str]]) -> str:
@@ -152,8 +132,3 @@ def describe(side: Detections, index: int, names: Sequence[str]) -> str:
 def class_name(index: int, names: Sequence[str]) -> str:
     """A class by name, or its index where the model has no such class."""
     return display(names[index]) if 0 <= index < len(names) else f"class {index}"
-
-
-def shown(value: float | None) -> str:
-    """A metric for people."""
-    return "undefined" if value is None else f"{value:.4f}"

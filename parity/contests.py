@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from parity.accuracy import Recorded
 from parity.artefacts import FileSpec, input_size, spec_of_file
 from parity.backends.artefact import read_artefact
 from parity.backends.base import BACKENDS, Session, open_session
@@ -50,6 +51,14 @@ class Contest:
     has_names: bool = True  # the candidate has class names of its own
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One side on labelled data: COCO's numbers, and the records that their uncertainty is taken from."""
+
+    metrics: CocoMetrics
+    recorded: Recorded
+
+
 @dataclass(slots=True, eq=False)
 class Gate:
     """An open gate: the data, the reference, and what the reference has already been seen to do."""
@@ -62,7 +71,7 @@ class Gate:
     checkpoint: Checkpoint | None = None
     record: Record | None = None  # on whose terms recorded detections are replayed
     observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
-    measured: dict[tuple[Size | None, Cut], CocoMetrics] = field(default_factory=dict)
+    measured: dict[tuple[Size | None, Cut, Suppress], Measured] = field(default_factory=dict)
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)

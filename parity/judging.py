@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from pathlib import Path
 
+from parity.accuracy import Accuracy, Recorded, compare_accuracy
+from parity.accuracy_checks import accuracy_checks, compare_metrics, shown
 from parity.baselines import Baseline, Identity, baseline_path, check_identity, load_baseline
 from parity.candidates import Cut, ModelDetector
-from parity.checks import Compared, accuracy_checks, compare_metrics, parity_checks, shown
+from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
-from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
+from parity.contests import Contest, Gate, Measured, class_map, reference_spec, with_thresholds
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.environment import environment
 from parity.errors import ParityError
-from parity.metrics import CocoMetrics, evaluate
+from parity.limits import BOOTSTRAP
+from parity.metrics import evaluate
 from parity.models import model_name
 from parity.pipeline import Observation
+from parity.records import record
 from parity.request import size_label
 from parity.spec import Suppress
 from parity.timing import latency_checks, time_contest
@@ -58,7 +62,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
-    metrics = contest_metrics(gate, contest, observed)
+    metrics, accuracy = contest_accuracy(gate, contest, observed)
     result = ConfigResult(
         contest.id,
         contest.backend,
@@ -69,9 +73,10 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         count(comparisons),
         metrics,
         time_contest(gate, contest) if gate.request.latency else None,
+        accuracy,
         sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
     )
-    checks = (*contest_checks(gate, contest, observed, comparisons, metrics), *latency_checks(gate.request, result))
+    checks = (*contest_checks(gate, contest, observed, comparisons, result), *latency_checks(gate.request, result))
     notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
@@ -116,21 +121,23 @@ def observe_contest(gate: Gate, contest: Contest) -> Observed:
     return Observed(thresholds, cut, reference, list(gate.track(stream, contest.id, len(gate.dataset))))
 
 
-def contest_metrics(gate: Gate, contest: Contest, observed: Observed) -> MetricComparison | None:
-    """The COCO numbers of both sides, ``None`` without labels."""
+def contest_accuracy(gate: Gate, contest: Contest, observed: Observed) -> tuple[MetricComparison | None, Accuracy | None]:
+    """The COCO numbers of both sides and how sure their differences are, ``None`` without labels."""
     if gate.dataset.truths is None:
-        return None
-    return compare_metrics(reference_metrics(gate, contest, observed.cut, observed.reference), measure(gate, observed.candidate))
+        return None, None
+    reference, candidate = reference_measured(gate, contest, observed), measure(gate, observed.candidate, observed.thresholds)
+    accuracy = compare_accuracy(reference.recorded, candidate.recorded, gate.dataset.categories, bootstrap=BOOTSTRAP)
+    return compare_metrics(reference.metrics, candidate.metrics, accuracy.statistics), accuracy
 
 
 def contest_checks(
-    gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], metrics: MetricComparison | None
+    gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], result: ConfigResult
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
     compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
-    accuracy = accuracy_checks(contest.id, metrics, gate.limits, detail=accuracy_detail(gate, observed.cut))
+    accuracy = accuracy_checks(result, gate.limits, None, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
     yield from identity
     yield from (check if steady else doubted(check) for check in (*parity_checks(compared), *accuracy))
@@ -178,16 +185,19 @@ def together(one: Rounding, other: Rounding) -> Rounding:
     return Rounding(one.box_px + other.box_px, one.score + other.score)
 
 
-def measure(gate: Gate, observations: Sequence[Observation]) -> CocoMetrics:
-    """The COCO numbers of one side."""
-    return evaluate(gate.dataset, [observation.evaluated for observation in observations], class_map(gate)).metrics()
+def measure(gate: Gate, observations: Sequence[Observation], thresholds: Suppress) -> Measured:
+    """The COCO numbers of one side, and its records."""
+    evaluated, deployed = [seen.evaluated for seen in observations], [seen.deployed for seen in observations]
+    data, classes = gate.dataset, class_map(gate)
+    recorded = Recorded(record(data, evaluated, classes), record(data, deployed, classes), thresholds.confidence)
+    return Measured(evaluate(data, evaluated, classes).metrics(), recorded)
 
 
-def reference_metrics(gate: Gate, contest: Contest, cut: Cut, observations: Sequence[Observation]) -> CocoMetrics:
-    """The reference's COCO numbers, computed once."""
-    key = (contest.size, cut)
+def reference_measured(gate: Gate, contest: Contest, observed: Observed) -> Measured:
+    """The reference's numbers, computed once for all candidates that are cut alike."""
+    key = (contest.size, observed.cut, observed.thresholds)
     if key not in gate.measured:
-        gate.measured[key] = measure(gate, observations)
+        gate.measured[key] = measure(gate, observed.reference, observed.thresholds)
     return gate.measured[key]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
 
+from parity.accuracy import Accuracy
 from parity.comparison import ParityCounts
 from parity.environment import Environment
 from parity.latency import LatencyComparison
@@ -94,7 +95,7 @@ class DatasetId:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Candidate minus reference; the interval is ``None`` until it is measured."""
+    """Candidate minus reference, and its 95 % interval; ``None`` where it is undefined or too little is known to say."""
 
     value: float | None
     ci95: tuple[float, float] | None
@@ -124,6 +125,7 @@ class ConfigResult:
     parity: ParityCounts
     metrics: MetricComparison | None
     latency_ms: LatencyComparison | None
+    accuracy: Accuracy | None = None  # with labels
     spec_sha256: str | None = None  # of the pipeline that the candidate ran as; recorded detections have none
     __pydantic_config__ = STRICT
 

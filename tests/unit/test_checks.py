@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles.samples import Row, dataset, found, metrics, truth
+from oracles.samples import Row, dataset, found, truth
 
-from parity.checks import Compared, accuracy_checks, class_name, compare_metrics, describe, evidence, extreme, parity_checks, shown
+from parity.checks import Compared, class_name, describe, evidence, extreme, parity_checks
 from parity.comparison import Rounding, compare_image
 from parity.detections import Detections
 from parity.limits import FLOAT32
@@ -103,36 +103,6 @@ def test_only_the_first_few_examples_are_shown() -> None:
     assert detail.endswith("…")
 
 
-@pytest.mark.parametrize(
-    ("candidate", "status"),
-    [
-        (0.5, Status.PASS),
-        (0.5009, Status.PASS),
-        (0.4991, Status.PASS),
-        (0.4985, Status.FAIL),
-        (0.59, Status.FAIL),
-        (None, Status.INCONCLUSIVE),
-    ],
-)
-def test_ap_is_held_against_the_references_either_way(candidate: float | None, status: Status) -> None:
-    (check,) = accuracy_checks("c", compare_metrics(metrics(0.5), metrics(0.5, AP=candidate)), FLOAT32, detail="above 0.001")
-    assert (check.name, check.status) == ("ap_reference", status)
-    assert "above 0.001" in check.detail
-
-
-def test_without_labels_ap_is_not_checked_and_that_is_no_pass() -> None:
-    (check,) = accuracy_checks("c", None, FLOAT32, detail="no labels")
-    assert (check.status, check.detail) == (Status.NOT_CHECKED, "no labels")
-    assert conclude([check]) is Verdict.INCONCLUSIVE
-
-
-def test_a_delta_is_candidate_minus_reference_where_both_are_defined() -> None:
-    comparison = compare_metrics(metrics(0.5, APs=None), metrics(0.25, APl=None))
-    assert comparison.delta["AP"].value == -0.25
-    assert (comparison.delta["APs"].value, comparison.delta["APl"].value) == (None, None)
-    assert comparison.delta["AP"].ci95 is None
-
-
 @pytest.mark.parametrize(("index", "name"), [(0, "cat"), (1, r"dog\x1b[31m"), (2, "class 2"), (-1, "class -1")])
 def test_a_class_has_its_name_or_its_index(index: int, name: str) -> None:
     assert class_name(index, NAMES) == name
@@ -140,4 +110,3 @@ def test_a_class_has_its_name_or_its_index(index: int, name: str) -> None:
 
 def test_words_for_people() -> None:
     assert describe(found(A), 0, NAMES) == "cat 0.900000 at (10.0, 10.0, 50.0, 50.0)"
-    assert (shown(None), shown(0.12345)) == ("undefined", "0.1235")
