@@ -75,14 +75,15 @@ def check_certifiable(request: GateRequest) -> None:
     for name in request.candidates:
         if Path(name).suffix.lower() not in BACKENDS or is_checkpoint(Path(name)):
             raise UsageError("--certify is for exported files", found=name, expected="a model file that was exported")
-        if not os.access(Path(name).resolve().parent, os.W_OK):
+        if not os.access(Path(name).parent, os.W_OK):
             raise UsageError("--certify cannot write beside the file", found=name, expected="a folder that may be written to")
 
 
 def write_certificates(request: GateRequest, result: Result) -> Iterator[str]:
     """Certify every exported file that passed, if asked to; say where that is, and which files do not deserve the one they have."""
-    paths = {config.candidate.path for config in result.configs if config.candidate.kind == "model"}
-    for artefact in (Path(name) for name in dict.fromkeys(map(os.fspath, map(Path, request.candidates))) if name in paths):
+    models = {config.candidate.path for config in result.configs if config.candidate.kind == "model"}
+    given = dict.fromkeys(map(Path, request.candidates))  # a converted one goes with the gate
+    for artefact in (path for path in given if os.fspath(path) in models):
         target = certificate_path(artefact)
         if conclude(checks_of(artefact, result)) is not Verdict.PASS:
             if target.is_file():
@@ -119,9 +120,9 @@ def configs_of(artefact: Path, result: Result) -> tuple[ConfigResult, ...]:
 
 
 def checks_of(artefact: Path, result: Result) -> tuple[Check, ...]:
-    """The checks of one file."""
-    ids = {config.id for config in configs_of(artefact, result)}
-    return tuple(check for check in result.checks if check.config in ids)
+    """The checks of one file: all but those of another's configurations."""
+    others = {config.id for config in result.configs} - {config.id for config in configs_of(artefact, result)}
+    return tuple(check for check in result.checks if check.config not in others)
 
 
 def differences(artefact: Path, certified: Certificate) -> Iterator[str]:

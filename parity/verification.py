@@ -84,7 +84,7 @@ def changes(certified: Certificate, result: Result) -> Iterator[str]:
             yield f"{display(old.id)}: it runs as another pipeline: sha256 {new.spec_sha256}, certified {display(old.spec_sha256)}"
     made = {(check.name, check.config): check for check in result.checks}
     for check in certified.checks:
-        yield from check_changes(check, made.get((check.name, names.get(check.config, ""))))
+        yield from check_changes(check, made.get((check.name, names.get(check.config, check.config))))
 
 
 def check_changes(certified: Check, made: Check | None) -> Iterator[str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import FunctionType
 
 CHECKPOINT = Path(__file__).parents[2] / "fixtures" / "models" / "yolov8n_shapes.pt"
-SIDE = 96  # pixels: the smaller the network, the more pairs fit into the time
+SIDE = 64  # pixels: the smaller the network, the more pairs fit into the time
 RUNS = 50  # of each kind
 SECONDS_ITSELF, SECONDS_SLOWER = 2.0, 6.0  # for each run, where a gate takes 10: the fewer pairs, the likelier a false alarm
 BUSY_PROCESSES = 2
