@@ -83,7 +83,7 @@ def f1_differences(
     if units < bootstrap.min_images:
         return None
     ours, theirs = counts_by_image(reference), counts_by_image(candidate)
-    drawn = (weights[unit_of_image].T for weights in draw_weights(units, bootstrap.resamples, seed=bootstrap.seed))
+    drawn = (weights.T for weights in draw_weights(unit_of_image, bootstrap.resamples, seed=bootstrap.seed))
     return np.concatenate([f1(weights @ theirs) - f1(weights @ ours) for weights in drawn])
 
 

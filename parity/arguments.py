@@ -73,6 +73,14 @@ Trust = Annotated[
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
 NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
+LATENCY_FAIL_HELP = 'Fail where the candidate is surely slower than "speedup<1.5", as far as this machine can tell now.'
+LatencyFail = Annotated[str | None, typer.Option("--latency-fail", help=LATENCY_FAIL_HELP, metavar="LIMIT")]
+CERTIFY_HELP = "Write MODEL.certificate.json beside every exported file that passes; parity verify MODEL reads it."
+Certify = Annotated[bool, typer.Option("--certify", help=CERTIFY_HELP)]
+Artefact = Annotated[Path, typer.Argument(help="An exported file with a certificate beside it.", metavar="MODEL", show_default=False)]
+Rerun = Annotated[bool, typer.Option("--rerun", help="Repeat the gate as the certificate records it.")]
+OtherReference = Annotated[Path | None, typer.Option("--reference", help="Where the reference lies now, for --rerun.", metavar="PATH")]
+OtherData = Annotated[Path | None, typer.Option("--data", help="Where the data lie now, for --rerun.", metavar="PATH")]
 RUNS = "run directories"
 Device = Annotated[str, typer.Option("--device", help="Where PyTorch runs: cpu or cuda.", metavar="DEVICE", rich_help_panel=RUNS)]
 CHECKPOINT_PATH_HELP = "Another checkpoint than RUN_DIR/best_model.pth."

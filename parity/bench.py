@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,8 @@ from parity.backends.base import Session, open_session
 from parity.convert import convert
 from parity.datasets import open_dataset
 from parity.environment import Environment, environment, machine_load
-from parity.errors import UsageError
 from parity.images import Image, read_image
-from parity.latency import WARM_UP, milliseconds
+from parity.latency import Call, summary, time_in_turn, warm_up
 from parity.models import Checkpoint, load_checkpoint
 from parity.preprocess import preprocess
 from parity.request import DEFAULT_SIZE, Size
@@ -86,6 +85,11 @@ class Contestant:
     session: Session
     size_bytes: int
 
+    def run_each(self, tensors: Sequence[NDArray[np.float32]]) -> Call:
+        """A call that runs the network on the next tensor, and after the last on the first again."""
+        turns = cycle(tensors)
+        return lambda: self.session.run(next(turns))
+
 
 def untracked(sizes: Iterable[Size], label: str, total: int) -> Iterable[Size]:
     """Progress that nobody sees."""
@@ -118,10 +122,11 @@ def bench_size(checkpoint: Checkpoint, request: BenchRequest, size: Size, images
     tensors = [preprocess(image, spec).tensor for image in images]
     with ExitStack() as resources:
         entered = list(contestants(checkpoint, request, size, resources))
-        times = time_in_turn({one.name: one.session for one in entered}, tensors)
-    stock = entered[0]
-    for one in entered:
-        yield bench_row(one, spec.target_size, times[one.name], stock=stock, stock_mean_ms=float(times[stock.name].mean()))
+        runs = [one.run_each(tensors) for one in entered]
+        warm_up(runs)
+        times = time_in_turn(runs, RUNS * len(tensors))
+    for place, one in enumerate(entered):
+        yield bench_row(one, spec.target_size, times[:, place], stock=entered[0], stock_mean_ms=float(times[:, 0].mean()))
 
 
 def contestants(checkpoint: Checkpoint, request: BenchRequest, size: Size, resources: ExitStack) -> Iterator[Contestant]:
@@ -140,33 +145,17 @@ def contestants(checkpoint: Checkpoint, request: BenchRequest, size: Size, resou
         yield Contestant(target, session, file.stat().st_size)
 
 
-def time_in_turn(sessions: Mapping[str, Session], tensors: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float64]]:
-    """Milliseconds of every run by name. Each round runs everyone once, every other round backwards, so that all meet the same noise."""
-    if not sessions or not tensors:
-        raise UsageError("nothing to time", expected="a backend and an image")
-    for _ in range(WARM_UP):
-        for session in sessions.values():
-            session.run(tensors[0])
-    times: dict[str, list[float]] = {name: [] for name in sessions}
-    for round_number in range(RUNS * len(tensors)):
-        tensor = tensors[round_number % len(tensors)]
-        order = list(sessions.items())[:: -1 if round_number % 2 else 1]
-        for name, session in order:
-            times[name].append(milliseconds(partial(session.run, tensor)))
-    return {name: np.array(values) for name, values in times.items()}
-
-
 def bench_row(one: Contestant, size: Size | None, times: NDArray[np.float64], *, stock: Contestant, stock_mean_ms: float) -> BenchRow:
     """The numbers of one contestant."""
-    mean, (median, p95) = float(times.mean()), np.percentile(times, (50, 95)).tolist()
+    mean, quantiles = float(times.mean()), summary(times)
     return BenchRow(
         name=one.name,
         imgsz=size,
         size_mb=one.size_bytes / 1e6,
         mean_ms=mean,
-        median_ms=median,
-        p95_ms=p95,
-        fps=1000 / mean,
+        median_ms=quantiles.median,
+        p95_ms=quantiles.p95,
+        fps=quantiles.fps,
         size_change_percent=100 * (one.size_bytes / stock.size_bytes - 1),
         time_change_percent=100 * (mean / stock_mean_ms - 1),
     )

@@ -6,6 +6,7 @@ ParityError                 the base: one message, one exit code
 ├── UntrustedInput          11  a file that would run code, or reaches outside its folder
 ├── ResourceLimit           13  an input too large to take on
 ├── BaselineError           14  a baseline that is damaged or not comparable
+├── CertificateError        14  a certificate that is damaged or edited
 └── ConversionError         15  the export failed
     └── BackendUnavailable  15  the runtime is not installed or cannot run this file
 
@@ -67,6 +68,12 @@ class ResourceLimit(ParityError):
 
 class BaselineError(ParityError):
     """A stored baseline that is damaged, or belongs to something else."""
+
+    exit_code = 14
+
+
+class CertificateError(ParityError):
+    """A certificate that is damaged, or was edited."""
 
     exit_code = 14
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from parity.certificate import check_certifiable, write_certificates
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
 from parity.environment import busy_note, environment, machine_load
 from parity.errors import UsageError
@@ -17,6 +18,7 @@ from parity.judging import Outcome, judge_contest
 from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
 from parity.revisions import Revisions, revision
+from parity.timing import latency_notes, with_fair_timing
 from parity.verdict import Check, DatasetId, ReferenceId, Result, conclude
 from parity.waiver_files import read_waivers
 from parity.waivers import Waiver, waive, waiver_notes
@@ -47,6 +49,8 @@ def fresh_results(request: GateRequest, *, track: Track = untracked) -> Revision
 
 def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, list[Outcome]]:
     """Run the gate; ``hold`` is how a result is held against what is stored."""
+    request = with_fair_timing(request)
+    check_certifiable(request)
     busy = busy_note(machine_load()) if request.latency else None
     waivers = read_waivers(request.waivers) if request.waivers else ()
     with ExitStack() as resources:
@@ -54,7 +58,8 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, l
         check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
-        return replace(result, notes=(*result.notes, *write_evidence(request, outcomes, result))), outcomes
+        written = (*write_evidence(request, outcomes, result), *write_certificates(request, result))
+        return replace(result, notes=(*result.notes, *written)), outcomes
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str | None) -> Result:
@@ -63,8 +68,8 @@ def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
     timed = any(outcome.result.latency_ms for outcome in outcomes)
     own = tuple(note for outcome in outcomes for note in outcome.notes)
-    notes = (*gate.dataset.notes, *class_notes(gate), *own, *((busy,) if busy and timed else ()))
     configs = tuple(outcome.result for outcome in outcomes)
+    notes = (*gate.dataset.notes, *class_notes(gate), *own, *latency_notes(configs), *((busy,) if busy and timed else ()))
     causes = tuple(cause for outcome in outcomes for cause in outcome.causes)
     return Result(conclude(checks), reference_id(gate), dataset, configs, checks, causes, environment(), notes)
 

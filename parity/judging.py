@@ -18,16 +18,15 @@ from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.errors import ParityError, UsageError
 from parity.holding import baseline_file, make_baseline
-from parity.images import read_image
-from parity.latency import LatencyComparison, compare_latency
 from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import evaluate
 from parity.pipeline import Observation
-from parity.preprocess import preprocess
 from parity.records import record
 from parity.request import size_label
 from parity.spec import Suppress
+from parity.timing import latency_checks, time_contest
 from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Status, judge
+from parity.wire import sha256_of
 
 REPEATED_IMAGES = 2
 HAVE_CAUSES = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored", "names"})  # checks whose failure can be explained
@@ -77,8 +76,9 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         time_contest(gate, contest) if gate.request.latency else None,
         accuracy,
         gate.profile,
+        sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
     )
-    checks = tuple(contest_checks(gate, contest, observed, comparisons, result))
+    checks = (*contest_checks(gate, contest, observed, comparisons, result), *latency_checks(gate.request, result))
     said = (*contest.reference.notes, *contest.candidate.notes, *profile_notes(contest, gate.profile))
     notes = tuple(f"{contest.id}: {note}" for note in said)
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and asks_why(checks, gate.profile) else Causes()
@@ -280,14 +280,3 @@ def doubted(check: Check) -> Check:
     if check.status is not Status.FAIL or check.name in NEED_NO_REFERENCE:
         return check
     return replace(check, status=Status.INCONCLUSIVE, detail=f"the reference disagrees with itself; {check.detail}")
-
-
-def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
-    """Both networks in turn on one preprocessed image; recorded detections have no latency."""
-    if not isinstance(contest.reference, ModelDetector) or not isinstance(contest.candidate, ModelDetector):
-        return None
-    image = read_image(gate.dataset.images[0].path)
-    sides = [side.pipeline for side in (contest.reference, contest.candidate)]
-    tensors = [preprocess(image, side.spec.preprocess).tensor for side in sides]
-    calls = [lambda side=side, tensor=tensor: side.session.run(tensor) for side, tensor in zip(sides, tensors, strict=True)]
-    return compare_latency(calls[0], calls[1])

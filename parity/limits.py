@@ -94,6 +94,7 @@ EDGE_QUANTILE = 0.999  # of the number of edges at that rate: more fail, so one 
 MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the same object
 MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
 MAX_ROUNDING_SCORE = 0.001
+LATENCY_FLOOR = 0.03  # never enforced below: sessions of one file are apart by how they lie in memory (YOLOv8n, 2 % at 96, 3 % at 64)
 EVALUATION_CONFIDENCE = 0.001  # AP is taken down to this score, as `yolo val` does
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from parity.errors import UsageError
@@ -9,6 +10,8 @@ from parity.request import Size
 
 STRIDE = 32  # of every network that is read so far
 MOST_DIGITS = 5
+LATENCY_EXPECTED = 'speedup<NUMBER: "speedup<1.5" fails a candidate that is not 1.5 times as fast, "speedup<0.9" one that takes over 1/0.9'
+SPEEDUP_LIMIT = re.compile(r"\s*speedup\s*<\s*(\d{1,4}(?:\.\d{1,6})?)\s*", re.ASCII)
 
 
 def split(values: Iterable[str] | None) -> tuple[str, ...]:
@@ -39,3 +42,14 @@ def share(option: str, value: float | None) -> float | None:
     if value is not None and not 0 <= value <= 1:
         raise UsageError(f"{option} is out of range", found=value, expected="a number from 0 to 1")
     return value
+
+
+def least_speedup(text: str | None) -> float | None:
+    """The number of ``speedup<1.5``."""
+    if text is None:
+        return None
+    found = SPEEDUP_LIMIT.fullmatch(text)
+    number = float(found[1]) if found else 0.0
+    if not number:
+        raise UsageError("--latency-fail is no limit that can be held", found=text, expected=LATENCY_EXPECTED)
+    return number

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity.limits import Limits, Profile
+from parity.spec import STRICT
 
 Size = tuple[int, int]
 DEFAULT_SIZE: Size = (640, 640)
@@ -47,11 +48,14 @@ class GateRequest:
     threads: int | None = None
     end_to_end: bool = False
     latency: bool = True
+    certify: bool = False  # write a certificate beside every exported file that passes
+    least_speedup: float | None = None  # the candidate fails where it is surely slower than this; ``None``: nothing is held
     diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family
     limits_file: Path | None = None  # a calibration of the reference, whose limits are taken
     profile: Profile | None = None  # ``None``: as every candidate's file calculates
     margin: float | None = None  # of AP, where statistics judge; ``None``: the profile's
+    __pydantic_config__ = STRICT
 
     @property
     def inputs(self) -> tuple[Path, ...]:

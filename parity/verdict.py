@@ -20,6 +20,7 @@ RESULT_SCHEMA = 1
 CHECK_NAMES = frozenset(
     {"repeatable", "names", "checkpoint", "images", "finite", "evidence"}
     | {"missed", "ghosts", "class_flips", "shifted", "rescored", "edges", "ap_reference", "ap_classes", "f1_deployed", "ap_baseline"}
+    | {"latency"}
 )
 # which counterfactual named a cause; what was read in a file needed none
 WAYS = {"reproduce": "reproduced in the reference's pipeline", "restore": "restored in the candidate", "inspect": "read in the file"}
@@ -142,6 +143,7 @@ class ConfigResult:
     latency_ms: LatencyComparison | None
     accuracy: Accuracy | None = None  # with labels
     profile: Profile = Profile.FP32  # whether every detection is held, or statistics judge
+    spec_sha256: str | None = None  # of the pipeline that the candidate ran as; recorded detections have none
     __pydantic_config__ = STRICT
 
 

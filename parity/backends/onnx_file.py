@@ -102,6 +102,14 @@ def check_location(location: str, path: Path, *, tensor: str) -> None:
         raise BadInput("part of the weights is missing", file=path, found=f"no {location}", next_step=next_step)
 
 
+def external_locations(content: bytes, path: Path) -> tuple[str, ...]:
+    """The files beside a model that hold its weights; raises for one outside its folder."""
+    found = {location for tensor in tensors(parse_model(content, path)) if (location := external_location(tensor)) is not None}
+    for location in found:
+        check_location(location, path, tensor="of weights")
+    return tuple(sorted(found))
+
+
 def external_location(tensor: onnx.TensorProto) -> str | None:
     """Where a tensor's data lies, ``None`` if within the file."""
     if tensor.data_location != onnx.TensorProto.EXTERNAL:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from parity import arguments
 from parity.commands.running import basic_request, judged, show
+from parity.options import least_speedup
 from parity.report.output import check_target, make_folder, write_text
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -32,6 +33,7 @@ def compare(
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
     no_latency: arguments.NoLatency = False,
+    latency_fail: arguments.LatencyFail = None,
     no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
@@ -56,6 +58,7 @@ def compare(
         labelled=False,
         terms=terms,
         latency=not no_latency,
+        least_speedup=least_speedup(latency_fail),
         diagnose=not no_diagnosis,
         limits_file=limits,
         profile=profile,

@@ -11,7 +11,7 @@ from parity import arguments
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
 from parity.limits import Profile
-from parity.options import share, split
+from parity.options import least_speedup, share, split
 from parity.project_file import find_waivers
 from parity.report.output import check_target
 
@@ -45,6 +45,8 @@ def gate(
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
     no_latency: arguments.NoLatency = False,
+    latency_fail: arguments.LatencyFail = None,
+    certify: arguments.Certify = False,
     no_diagnosis: arguments.NoDiagnosis = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
@@ -53,6 +55,8 @@ def gate(
         raise UsageError("--no-diagnosis leaves nothing of diagnose", expected="diagnose without it, or gate")
     if explains and waivers is not None:
         raise UsageError("--waivers does not apply to diagnose", expected="gate, since a waiver explains nothing")
+    if explains and certify:
+        raise UsageError("--certify is for what passes", expected="gate --certify")
     basic = basic_request(
         reference,
         imgsz=imgsz,
@@ -76,6 +80,8 @@ def gate(
         baselines=baselines,
         waivers=None if explains else waivers or find_waivers(Path.cwd()),
         latency=not (no_latency or explains),  # how fast it is explains nothing
+        least_speedup=least_speedup(latency_fail),
+        certify=certify,
         diagnose=not no_diagnosis,
         limits_file=limits,
         profile=profile or (Profile.FP32 if explains else None),  # rounding explains a difference too

@@ -19,6 +19,7 @@ NEXT_STEPS = {
     "ap_classes": "look at the images of the classes named above; give more images of those that the data cannot judge",
     "f1_deployed": "compare the best thresholds named above: a shifted optimum asks for another deployed threshold",
     "ap_baseline": "find the change since the baseline was stored; update it only after a review",
+    "latency": "make the candidate faster (fewer pixels, another runtime), or run again on an idle machine with --threads fixed",
     "repeatable": "run again with --threads 1; a reference that differs from itself cannot judge",
     "names": "convert the checkpoint again, or give the candidate's own spec with --candidate-spec",
     "checkpoint": "convert this checkpoint again, or give the checkpoint that the file was made from",

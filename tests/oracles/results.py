@@ -13,7 +13,7 @@ from parity.verdict import CandidateId, Check, ConfigResult, DatasetId, Delta, M
 
 ENVIRONMENT = Environment("3.11.7", "Linux x86_64", "a processor", ("avx2",), 2, {"numpy": "2.4.6", "torch": None})
 COUNTS = ParityCounts(8, 8, 100, 100, 0, 0, 0, 0, 0, 1, 0.00012, 3.5e-06)
-LATENCY = LatencyComparison(Latency(130.4, 140.0, 150.0), Latency(72.25, 80.0, 90.0), Speedup(1.805, (1.7, 1.9)))
+LATENCY = LatencyComparison(Latency(130.4, 140.0, 150.0, 7.5), Latency(72.25, 80.0, 90.0, 13.5), Speedup(1.805, (1.7, 1.9)), 40, None, None)
 
 
 def check(status: Status = Status.PASS, **others: Any) -> Check:

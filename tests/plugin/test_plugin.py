@@ -50,6 +50,15 @@ def test_updating_baselines_in_several_processes_is_refused(pytester: pytest.Pyt
     result.stderr.fnmatch_lines(["*--parity-update-baselines*without -n*"])
 
 
+def test_latency_in_several_processes_is_skipped_with_the_reason(pytester: pytest.Pytester, checkpoint: Path, small_data: Path) -> None:
+    arguments = gate_arguments(checkpoint, small_data, pytester.path, "-n", "1", "-k", "test_latency_is_recorded", "-rs")
+
+    result = pytester.runpytest_subprocess(*arguments)
+
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*measured nothing: pytest-benchmark is switched off*"])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("--parity-imgsz", "320,640"), ("--parity-imgsz", "320", "--parity-imgsz", "640"), ()],

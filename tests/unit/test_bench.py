@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from oracles.results import ENVIRONMENT
 
-from parity.bench import CHANNELS_LAST, RUNS, STOCK, Bench, Contestant, bench_images, bench_row, time_in_turn
-from parity.errors import UsageError
-from parity.latency import WARM_UP
+from parity.bench import CHANNELS_LAST, RUNS, STOCK, Bench, Contestant, bench_images, bench_row
 from parity.report.measurements import print_bench
 from parity.report.terminal import stdout_console
 from parity.verdict import ReferenceId
@@ -33,16 +31,13 @@ class Recorder:
         return ()
 
 
-def test_everyone_runs_as_often_as_promised_and_in_alternating_order() -> None:
-    runs: list[str] = []
-    times = time_in_turn({name: Recorder(name, runs) for name in "ab"}, [TENSOR, TENSOR])
-    assert "".join(runs) == "ab" * WARM_UP + "abba" * RUNS
-    assert {name: len(values) for name, values in times.items()} == {"a": 2 * RUNS, "b": 2 * RUNS}
-
-
-def test_nothing_to_time_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="nothing to time"):
-        time_in_turn({}, [TENSOR])
+def test_every_round_runs_the_next_tensor_and_after_the_last_the_first_again() -> None:
+    seen: list[float] = []
+    session = Recorder("", [])
+    session.run = lambda tensor: seen.append(float(tensor[0, 0, 0, 0]))
+    call = Contestant("a", session, 0).run_each([TENSOR, TENSOR + 1])
+    assert [call() for _ in range(5)] == [None] * 5
+    assert seen == [0, 1, 0, 1, 0]
 
 
 def test_a_row_has_the_statistics_and_the_changes_against_stock() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from parity.request import GateRequest
     from parity.verdict import Result
 
-COMMANDS = ("convert", "gate", "diagnose", "compare", "eval", "bench", "doctor")
+COMMANDS = ("convert", "gate", "diagnose", "compare", "eval", "bench", "verify", "doctor")
 GATE = ("gate", "--reference", "m.pt", "--data", "d.yaml", "--backend", "onnx")
 
 
@@ -127,10 +127,13 @@ def test_debug_shows_the_traceback_wherever_it_stands(
         ((*GATE, "--conf", "nan"), "--conf is out of range"),
         ((*GATE, "--iou", "-0.1"), "--iou is out of range"),
         ((*GATE, "--candidate-conf", "inf"), "--candidate-conf is out of range"),
+        ((*GATE, "--latency-fail", "speedup>1.5"), 'found speedup>1.5; expected speedup<NUMBER: "speedup<1.5" fails a candidate'),
         ((*GATE, "--imgsz", "600"), "found 600; expected multiples of 32"),
         ((*GATE, "--imgsz", "640,"), "an empty value in a list"),
         ((*GATE, "--json", "report.txt"), "expected a name that ends in .json"),
         (("diagnose", *GATE[1:], "--no-diagnosis"), "--no-diagnosis leaves nothing of diagnose"),
+        (("diagnose", *GATE[1:], "--certify"), "--certify is for what passes"),
+        (("verify", "m.onnx", "--data", "d.yaml"), "are for a repeated gate; expected --rerun with them"),
         (("convert", "m.pt"), "expected --to onnx,torchscript or --print-spec"),
         (("convert", "m.pt", "--to", "onnx", "--dynamic", "--imgsz", "640,320"), "--dynamic goes with one size"),
         (("convert", "m.pt", "--print-spec", "--imgsz", "640,320"), "--print-spec goes with one size"),
@@ -161,6 +164,19 @@ def test_options_reach_the_gate(asked: list[GateRequest]) -> None:
     assert (request.sizes, request.confidence, request.iou, request.limit, request.seed) == (((480, 640),), 0.5, 0.6, 8, 7)
     assert (request.candidate_spec, request.candidate_confidence, request.baselines) == (Path("s.json"), 0.3, Path("b"))
     assert (request.trusted, request.threads, request.latency, request.labelled) == (frozenset({"sha256:00"}), 2, False, True)
+
+
+def test_a_latency_limit_reaches_gate_and_compare(asked: list[GateRequest], tmp_path: Path) -> None:
+    limit = ("--latency-fail", "speedup<1.5")
+    cli.main([*GATE, *limit])
+    cli.main(["compare", "--reference", "m.pt", "--candidate", "m.onnx", "--images", "i", "--out", str(tmp_path), *limit])
+    assert [(request.least_speedup, request.latency) for request in asked] == [(1.5, True), (1.5, True)]
+
+
+def test_certify_reaches_the_gate(asked: list[GateRequest]) -> None:
+    cli.main([*GATE, "--certify"])
+    cli.main([*GATE])
+    assert [request.certify for request in asked] == [True, False]
 
 
 def test_diagnose_takes_what_gate_takes_always_searches_and_never_measures_latency(asked: list[GateRequest]) -> None:

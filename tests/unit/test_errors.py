@@ -11,6 +11,7 @@ from parity.errors import (
     BackendUnavailable,
     BadInput,
     BaselineError,
+    CertificateError,
     ConversionError,
     ParityError,
     ResourceLimit,
@@ -25,6 +26,7 @@ CODES = {
     UntrustedInput: 11,
     ResourceLimit: 13,
     BaselineError: 14,
+    CertificateError: 14,
     ConversionError: 15,
     BackendUnavailable: 15,
 }

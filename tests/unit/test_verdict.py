@@ -171,7 +171,8 @@ def makers_of_checks(trees: list[ast.Module]) -> set[str]:
 def names_of_checks(sources: list[str]) -> set[str]:
     """The names that checks are made with where they are written out, and what ``CHECK`` stands for."""
     trees = [ast.parse(source) for source in sources]
-    first = [call.args[0] for tree in trees for call in calls(tree, makers_of_checks(trees))]
+    makers = makers_of_checks(trees)
+    first = [call.args[0] for tree in trees for call in calls(tree, makers)]
     constants = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     first += [node.value for node in constants if ast.unparse(node.targets[0]) == "CHECK"]
     return {node.value for node in first if isinstance(node, ast.Constant) and isinstance(node.value, str)}
