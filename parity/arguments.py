@@ -40,6 +40,10 @@ SomeData = Annotated[Path | None, typer.Option("--data", help="Time its first 4 
 ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
 ImageFolder = Annotated[Path, typer.Option("--images", help="A folder of images; they need no labels.", metavar="DIR")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for result.json and report.txt.", metavar="DIR")]
+LIMITS_OUT_HELP = "Write the limits to this file, for --limits of gate and compare."
+LimitsOut = Annotated[Path | None, typer.Option("--out", help=LIMITS_OUT_HELP, metavar="JSON")]
+LIMITS_HELP = "What `parity calibrate --out` wrote for the reference. Default: the limits of its family."
+LimitsFile = Annotated[Path | None, typer.Option("--limits", help=LIMITS_HELP, metavar="JSON")]
 Conf = Annotated[float | None, typer.Option("--conf", help="Deployed confidence threshold. Default: the spec's, 0.25.", metavar="0..1")]
 Iou = Annotated[float | None, typer.Option("--iou", help="Deployed IoU threshold of NMS. Default: the spec's, 0.7.", metavar="0..1")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use this many images, drawn with --seed.", min=1, metavar="N")]

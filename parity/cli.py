@@ -12,6 +12,7 @@ import typer
 from parity import arguments
 from parity.commands.baseline import baseline
 from parity.commands.bench import bench
+from parity.commands.calibrate import calibrate
 from parity.commands.compare import compare
 from parity.commands.convert import convert
 from parity.commands.doctor import doctor
@@ -72,6 +73,7 @@ app.command("diagnose", help=DIAGNOSE)(gate)
 app.command()(compare)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(baseline)
 

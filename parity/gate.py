@@ -54,8 +54,7 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, l
         check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
-        notes = (*result.notes, *write_evidence(request, gate.limits, outcomes, result))
-        return replace(result, notes=notes), outcomes
+        return replace(result, notes=(*result.notes, *write_evidence(request, outcomes, result))), outcomes
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str | None) -> Result:

@@ -59,6 +59,7 @@ class Observed:
 
 def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
+    gate = gate.at(contest.size)
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
@@ -105,7 +106,7 @@ def find_witnesses(
         Witness(images[place], shows(comparisons[place]), observed.reference[place], observed.candidate[place])
         for place in smallest_set(comparisons, failing)
     )
-    return Proof(tuple(witnesses), observed.thresholds, rounding)
+    return Proof(tuple(witnesses), observed.thresholds, rounding, gate.limits)
 
 
 def asks_why(check: Check) -> bool:
@@ -135,7 +136,7 @@ def contest_checks(
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits)
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest), profile=gate.profile)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
     accuracy = accuracy_checks(result, gate.limits, None, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
@@ -177,7 +178,13 @@ def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observat
         gain=reference.gain or candidate.gain or 1.0,
         rounding=together(contest.reference.rounding, contest.candidate.rounding),
         absent=reference.absent or candidate.absent,
+        doubts=reference.doubts,
     )
+
+
+def is_rounded(contest: Contest) -> bool:
+    """Whether the numbers of a side were rounded to a grid."""
+    return together(contest.reference.rounding, contest.candidate.rounding) != Rounding()
 
 
 def together(one: Rounding, other: Rounding) -> Rounding:

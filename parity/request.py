@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.limits import Limits
+from parity.limits import Limits, Profile
 
 Size = tuple[int, int]
 DEFAULT_SIZE: Size = (640, 640)
@@ -49,9 +49,12 @@ class GateRequest:
     latency: bool = True
     diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family
+    limits_file: Path | None = None  # a calibration of the reference, whose limits are taken
+    profile: Profile | None = None  # ``None``: float32
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Every file or folder that is read, which no output may replace."""
-        named = (self.reference, *map(Path, self.candidates), self.data, self.images, self.candidate_spec, self.terms, self.waivers)
+        beside = (self.data, self.images, self.candidate_spec, self.terms, self.waivers, self.limits_file)
+        named = (self.reference, *map(Path, self.candidates), *beside)
         return tuple(path for path in named if path is not None)

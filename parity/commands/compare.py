@@ -24,6 +24,7 @@ def compare(
     seed: arguments.Seed = 42,
     candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None,
+    limits: arguments.LimitsFile = None,
     evidence: arguments.Evidence = None,
     terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False,
@@ -55,6 +56,7 @@ def compare(
         terms=terms,
         latency=not no_latency,
         diagnose=not no_diagnosis,
+        limits_file=limits,
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     from parity.report.text import print_result, report_text

@@ -35,6 +35,7 @@ def gate(
     candidate_conf: arguments.Cut = None,
     baselines: arguments.Baselines = None,
     waivers: arguments.Waivers = None,
+    limits: arguments.LimitsFile = None,
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     end_to_end: arguments.EndToEnd = False,
@@ -73,6 +74,7 @@ def gate(
         waivers=None if explains else waivers or find_waivers(Path.cwd()),
         latency=not (no_latency or explains),  # how fast it is explains nothing
         diagnose=not no_diagnosis,
+        limits_file=limits,
     )
     check_target(json, inputs=request.inputs)
     from parity.report.causes import print_diagnosis

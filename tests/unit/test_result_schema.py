@@ -41,7 +41,7 @@ KEYS = {
     "configs.0.latency_ms.reference": {"median", "p95", "p99"},
     "configs.0.latency_ms.candidate": {"median", "p95", "p99"},
     "configs.0.latency_ms.speedup": {"value", "ci95"},
-    "checks.0": {"name", "config", "status", "measured", "limit", "origin", "detail"},
+    "checks.0": {"name", "config", "status", "measured", "limit", "origin", "detail", "floor"},
     "diagnosis.0": {"config", "fault", "stage", "parameters", "explains", "status", "method", "message", "fix", "alternatives"},
 }
 

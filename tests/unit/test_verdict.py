@@ -63,6 +63,18 @@ def test_a_detail_is_kept_and_nothing_to_measure_is_said() -> None:
     assert judge("shifted", "c", None, LIMIT).detail == "nothing to measure"
 
 
+@pytest.mark.parametrize(("measured", "status"), [(0.005, "pass"), (0.02, "fail")])
+def test_a_check_tells_its_multiple_of_the_noise_whether_it_passed_or_not(measured: float, status: str) -> None:
+    judged = judge("shifted", "c", measured, replace(LIMIT, floor=0.001))
+    assert judged.floor == 0.001
+    assert judged.explain() == f"c: shifted {status}: measured {measured}, limit 0.01 (measured); {measured / 0.001:.2g} noise floors"
+
+
+def test_what_is_counted_has_no_multiple_of_the_noise() -> None:
+    assert judge("missed", "c", 3, LIMIT).noise_floors == ""
+    assert judge("shifted", "c", None, replace(LIMIT, floor=0.001)).noise_floors == ""
+
+
 @pytest.mark.parametrize(
     ("statuses", "verdict"),
     [
@@ -159,7 +171,8 @@ def makers_of_checks(trees: list[ast.Module]) -> set[str]:
 def names_of_checks(sources: list[str]) -> set[str]:
     """The names that checks are made with where they are written out, and what ``CHECK`` stands for."""
     trees = [ast.parse(source) for source in sources]
-    first = [call.args[0] for tree in trees for call in calls(tree, makers_of_checks(trees))]
+    makers = makers_of_checks(trees)
+    first = [call.args[0] for tree in trees for call in calls(tree, makers)]
     constants = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     first += [node.value for node in constants if ast.unparse(node.targets[0]) == "CHECK"]
     return {node.value for node in first if isinstance(node, ast.Constant) and isinstance(node.value, str)}
