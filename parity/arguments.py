@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from parity.environment import installed
+from parity.limits import Profile
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -43,6 +44,10 @@ OutFolder = Annotated[Path, typer.Option("--out", help="Folder for result.json a
 LIMITS_OUT_HELP = "Write the limits to this file, for --limits of gate and compare."
 LimitsOut = Annotated[Path | None, typer.Option("--out", help=LIMITS_OUT_HELP, metavar="JSON")]
 LIMITS_HELP = "What `parity calibrate --out` wrote for the reference. Default: the limits of its family."
+PROFILE_HELP = "Hold every detection (fp32), or judge by statistics (fp16, int8). Default: as the candidate's file calculates."
+ProfileName = Annotated[Profile | None, typer.Option("--profile", help=PROFILE_HELP, show_default=False)]
+MARGIN_HELP = "How much AP may be lost where statistics judge. Default: 0.005 for fp16, 0.01 for int8."
+Margin = Annotated[float | None, typer.Option("--margin", help=MARGIN_HELP, metavar="0..1")]
 LimitsFile = Annotated[Path | None, typer.Option("--limits", help=LIMITS_HELP, metavar="JSON")]
 Conf = Annotated[float | None, typer.Option("--conf", help="Deployed confidence threshold. Default: the spec's, 0.25.", metavar="0..1")]
 Iou = Annotated[float | None, typer.Option("--iou", help="Deployed IoU threshold of NMS. Default: the spec's, 0.7.", metavar="0..1")]

@@ -21,7 +21,7 @@ from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
 from parity.doubts import NoiseMargins
 from parity.errors import BadInput, UsageError
-from parity.limits import Limits, Profile, limits_of
+from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
 from parity.metrics import ClassMap, CocoMetrics, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint, model_name
 from parity.pipeline import Observation, Pipeline
@@ -52,6 +52,11 @@ class Contest:
     candidate: Detector
     checkpoint_sha256: str | None = None  # that the candidate says it came from
     has_names: bool = True  # the candidate has class names of its own
+
+    @property
+    def precision(self) -> Profile:
+        """How precisely the candidate says that it calculates; a list of detections does not say, and is taken for float32."""
+        return Profile(self.candidate.pipeline.session.precision) if isinstance(self.candidate, ModelDetector) else Profile.FP32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +95,16 @@ class Gate:
 
     @property
     def profile(self) -> Profile:
-        """How precisely the candidates are to calculate."""
+        """How precisely the candidates calculate."""
         return self.request.profile or Profile.FP32
+
+    @property
+    def margins(self) -> Margins | None:
+        """How much accuracy may be lost where statistics judge, ``None`` where every detection is held."""
+        asked, margins = self.request.margin, None if self.profile.exact else MARGINS[self.profile]
+        if asked is None or margins is None:
+            return margins
+        return replace(margins, ap=Limit(asked, "AP", "given by --margin"))
 
     @property
     def limits(self) -> Limits:
@@ -99,12 +112,12 @@ class Gate:
         of_family = limits_of(self.checkpoint.family if self.checkpoint else "", self.profile)
         return self.request.limits or (self.record.limits if self.record else of_family)
 
-    def at(self, size: Size | None) -> Self:
-        """The same gate with the limits that were calibrated at a size; all that it remembers is shared."""
-        if self.calibration is None or self.request.limits_file is None:
-            return self
-        limits = limits_at(self.calibration, size, path=self.request.limits_file)
-        return replace(self, request=replace(self.request, limits=limits))
+    def at(self, size: Size | None, profile: Profile = Profile.FP32) -> Self:
+        """The same gate for candidates of a profile, with the limits that were calibrated at a size; all that it remembers is shared."""
+        request = replace(self.request, profile=profile)
+        if self.calibration is not None and self.request.limits_file is not None and profile.exact:
+            request = replace(request, limits=limits_at(self.calibration, size, path=self.request.limits_file))
+        return replace(self, request=request)
 
 
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:

@@ -16,11 +16,11 @@ from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, Measured, class_map, reference_spec, with_thresholds
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
-from parity.errors import ParityError
+from parity.errors import ParityError, UsageError
 from parity.holding import baseline_file, make_baseline
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
-from parity.limits import BOOTSTRAP
+from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import evaluate
 from parity.pipeline import Observation
 from parity.preprocess import preprocess
@@ -31,6 +31,7 @@ from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Sta
 
 REPEATED_IMAGES = 2
 HAVE_CAUSES = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored", "names"})  # checks whose failure can be explained
+STATISTICAL = frozenset({"ap_reference", "ap_classes", "f1_deployed"})  # these instead, where statistics judge
 NEED_NO_REFERENCE = frozenset({"images", "finite"})  # checks of what the candidate gives, whatever the reference says
 
 
@@ -59,7 +60,7 @@ class Observed:
 
 def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
-    gate = gate.at(contest.size)
+    gate = gate.at(contest.size, profile_of(gate, contest))
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
@@ -75,10 +76,12 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         metrics,
         time_contest(gate, contest) if gate.request.latency else None,
         accuracy,
+        gate.profile,
     )
     checks = tuple(contest_checks(gate, contest, observed, comparisons, result))
-    notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
-    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else Causes()
+    said = (*contest.reference.notes, *contest.candidate.notes, *profile_notes(contest, gate.profile))
+    notes = tuple(f"{contest.id}: {note}" for note in said)
+    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and asks_why(checks, gate.profile) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
@@ -109,9 +112,26 @@ def find_witnesses(
     return Proof(tuple(witnesses), observed.thresholds, rounding, gate.limits)
 
 
-def asks_why(check: Check) -> bool:
+def asks_why(checks: Sequence[Check], profile: Profile) -> bool:
     """Whether a check failed for a difference that may have a cause in the pipeline or in the file."""
-    return check.status is Status.FAIL and check.name in HAVE_CAUSES
+    explained = HAVE_CAUSES if profile.exact else HAVE_CAUSES | STATISTICAL
+    return any(check.status is Status.FAIL and check.name in explained for check in checks)
+
+
+def profile_of(gate: Gate, contest: Contest) -> Profile:
+    """By which rules a candidate is judged: those that were asked for, or those of what its file says."""
+    profile = gate.request.profile or contest.precision
+    if profile.exact and gate.request.margin is not None:
+        expected = "a float16 or INT8 candidate, or --profile fp16 or int8"
+        raise UsageError("--margin is for candidates that statistics judge", found=f"{contest.id} in {profile}", expected=expected)
+    return profile
+
+
+def profile_notes(contest: Contest, profile: Profile) -> Iterator[str]:
+    """By which rules a candidate is judged that calculates more coarsely than the reference, or is said to."""
+    if not profile.exact:
+        seen = f"its file calculates in {contest.precision}" if contest.precision is profile else "as --profile says"
+        yield f"judged as {profile}, by statistics, {seen}; --profile fp32 holds every detection"
 
 
 def observe_contest(gate: Gate, contest: Contest) -> Observed:
@@ -138,7 +158,7 @@ def contest_checks(
     names = reference_spec(gate, contest.size).names
     compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest), profile=gate.profile)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
-    accuracy = accuracy_checks(result, gate.limits, None, detail=accuracy_detail(gate, observed.cut))
+    accuracy = accuracy_checks(result, gate.limits, gate.margins, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
     yield from identity
     yield from (check if steady else doubted(check) for check in (*parity_checks(compared), *accuracy))

@@ -50,7 +50,8 @@ class GateRequest:
     diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family
     limits_file: Path | None = None  # a calibration of the reference, whose limits are taken
-    profile: Profile | None = None  # ``None``: float32
+    profile: Profile | None = None  # ``None``: as every candidate's file calculates
+    margin: float | None = None  # of AP, where statistics judge; ``None``: the profile's
 
     @property
     def inputs(self) -> tuple[Path, ...]:

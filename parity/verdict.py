@@ -11,7 +11,7 @@ from parity.accuracy import Accuracy
 from parity.comparison import ParityCounts
 from parity.environment import Environment
 from parity.latency import LatencyComparison
-from parity.limits import Limit
+from parity.limits import Limit, Profile
 from parity.metrics import CocoMetrics
 from parity.spec import STRICT
 
@@ -141,6 +141,7 @@ class ConfigResult:
     metrics: MetricComparison | None
     latency_ms: LatencyComparison | None
     accuracy: Accuracy | None = None  # with labels
+    profile: Profile = Profile.FP32  # whether every detection is held, or statistics judge
     __pydantic_config__ = STRICT
 
 

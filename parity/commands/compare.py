@@ -25,6 +25,7 @@ def compare(
     candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None,
     limits: arguments.LimitsFile = None,
+    profile: arguments.ProfileName = None,
     evidence: arguments.Evidence = None,
     terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False,
@@ -57,6 +58,7 @@ def compare(
         latency=not no_latency,
         diagnose=not no_diagnosis,
         limits_file=limits,
+        profile=profile,
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     from parity.report.text import print_result, report_text

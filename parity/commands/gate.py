@@ -10,7 +10,8 @@ import typer
 from parity import arguments
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
-from parity.options import split
+from parity.limits import Profile
+from parity.options import share, split
 from parity.project_file import find_waivers
 from parity.report.output import check_target
 
@@ -36,6 +37,8 @@ def gate(
     baselines: arguments.Baselines = None,
     waivers: arguments.Waivers = None,
     limits: arguments.LimitsFile = None,
+    profile: arguments.ProfileName = None,
+    margin: arguments.Margin = None,
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     end_to_end: arguments.EndToEnd = False,
@@ -75,6 +78,8 @@ def gate(
         latency=not (no_latency or explains),  # how fast it is explains nothing
         diagnose=not no_diagnosis,
         limits_file=limits,
+        profile=profile or (Profile.FP32 if explains else None),  # rounding explains a difference too
+        margin=share("--margin", margin),
     )
     check_target(json, inputs=request.inputs)
     from parity.report.causes import print_diagnosis

@@ -29,7 +29,7 @@ KEYS = {
     "": {"schema", "verdict", "reference", "dataset", "configs", "checks", "diagnosis", "environment", "notes"},
     "reference": {"path", "sha256", "family"},
     "dataset": {"name", "images", "sha256"},
-    "configs.0": {"id", "backend", "imgsz", "candidate", "conf", "iou", "parity", "metrics", "latency_ms", "accuracy"},
+    "configs.0": {"id", "backend", "imgsz", "candidate", "conf", "iou", "parity", "metrics", "latency_ms", "accuracy", "profile"},
     "configs.0.candidate": {"kind", "path", "sha256"},
     "configs.0.parity": PARITY | {"max_box_px", "max_score"},
     "configs.0.metrics": {"reference", "candidate", "delta"},
