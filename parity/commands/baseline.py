@@ -13,6 +13,7 @@ from parity import arguments
 from parity.commands.running import basic_request, show
 from parity.errors import UsageError
 from parity.options import split
+from parity.project_file import find_waivers
 from parity.report.output import check_target, said_as_usage
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def revise(
     seed: arguments.Seed = 42,
     candidate_spec: arguments.Spec = None,
     baselines: arguments.StoredIn = DEFAULT_FOLDER,
+    waivers: arguments.Waivers = None,
+    limits: arguments.LimitsFile = None,
+    profile: arguments.ProfileName = None,
     json: arguments.Json = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
@@ -93,6 +97,9 @@ def revise(
             data=data,
             images=images,
             baselines=baselines,
+            waivers=waivers or find_waivers(Path.cwd()),
+            limits_file=limits,
+            profile=profile,
             latency=not no_latency,
             diagnose=False,
         )

@@ -114,7 +114,9 @@ def test_diff_of_a_folder_and_itself_is_nothing(stored: Path, capsys: pytest.Cap
 
 def test_diff_against_a_fresh_run_writes_nothing(asked: list[GateRequest], stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = stored.read_bytes()
-    assert cli.main(["baseline", "diff", *RUN, "--baselines", str(stored.parent), "--no-latency"]) == 1
+    others = ("--no-latency", "--profile", "int8", "--waivers", "w.toml", "--limits", "l.json")
+    assert cli.main(["baseline", "diff", *RUN, "--baselines", str(stored.parent), *others]) == 1
+    assert (asked[0].profile, asked[0].waivers, asked[0].limits_file) == ("int8", Path("w.toml"), Path("l.json"))
     assert (asked[0].baselines, asked[0].backends, asked[0].diagnose, asked[0].latency) == (stored.parent, ("onnx",), False, False)
     assert "1 changed; by all other checks the fresh results PASS" in capsys.readouterr().out
     assert stored.read_bytes() == before
