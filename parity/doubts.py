@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from parity.boxes import area, iou, silently
+from parity.boxes import area, silently
 from parity.decode import LEAST_SHARE, Candidates
 from parity.detections import Detections
 from parity.match import Matches
@@ -79,14 +79,23 @@ class Rivals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distances:
-    """How far everything is from turning over, in margins: beyond 1 noise cannot do it. Of pairs: [better, worse].
+    """How far everything is from turning over, in margins: beyond 1 noise cannot do it.
 
-    ``confidence`` is positive above the threshold, ``overlap`` where one would remove the other, ``order`` where the first is better.
+    ``confidence`` (n,) is positive above the threshold. ``threat`` (m,) and ``victim`` (m,) are all pairs of which the first may remove
+    the second: ``overlap`` (m,) is positive where they overlap too much, ``order`` (m,) where the first is better.
     """
 
+    logits: Floats
+    errors: Floats
     confidence: Floats
+    threat: NDArray[np.intp]
+    victim: NDArray[np.intp]
     overlap: Floats
     order: Floats
+
+    def order_of(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
+        """How much better the first are than the second."""
+        return (self.logits[first] - self.logits[second]) / (self.errors[first] + self.errors[second])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,86 +114,102 @@ def log_odds(scores: NDArray[np.floating]) -> Floats:
 
 def in_doubt(rivals: Rivals, settings: Suppress) -> Iterator[tuple[int, Cause, float | None]]:
     """The rivals that noise keeps or drops: place, cause and margin."""
-    if not len(rivals.scores):
-        return
     away = distances(rivals, settings)
     states = suppression(away)
-    cut = last_places(away, states, settings.max_detections)
-    for place in np.flatnonzero(~(states.kept | states.dropped | cut.dropped) | (states.kept & ~cut.kept & ~cut.dropped)):
+    within = last_places(away, states, settings.max_detections)
+    for place in np.flatnonzero(~(states.dropped | within.dropped | (states.kept & within.kept))):
         cause, margin = cause_of(int(place), away, states)
         yield int(place), cause, margin
 
 
-@silently
-@np.errstate(divide="ignore")  # boxes that do not touch are infinitely far from removing each other
 def distances(rivals: Rivals, settings: Suppress) -> Distances:
     """How far all rivals are from every threshold and from each other."""
     logits, errors = log_odds(rivals.scores), rivals.error_logit
     confidence = (logits - log_odds(np.array(settings.confidence))) / errors
-    order = (logits[:, None] - logits[None, :]) / (errors[:, None] + errors[None, :])
-    competes = (rivals.labels[:, None] == rivals.labels[None, :]) | settings.class_agnostic
-    competes &= ~np.eye(len(logits), dtype=bool)
+    threat, victim = np.nonzero(touching(rivals, settings))
+    order = (logits[threat] - logits[victim]) / (errors[threat] + errors[victim])
+    shared, error = overlaps(rivals, threat, victim)
+    overlap = (shared - (settings.iou or 0.0)) / error
+    may = (order > -1) & (overlap > -1)
+    return Distances(logits, errors, confidence, threat[may], victim[may], overlap[may], order[may])
+
+
+def touching(rivals: Rivals, settings: Suppress) -> Flags:
+    """Which pairs (n, n) overlap at all and compete; none where nothing is known of the overlap that is allowed."""
     if settings.iou is None:
-        return Distances(confidence, np.full_like(order, -np.inf), order)
-    shared = iou(rivals.boxes, rivals.boxes)
-    overlap = (shared - settings.iou) / overlap_error(rivals, shared)
-    return Distances(confidence, np.where(competes, overlap, -np.inf), order)
+        return np.zeros((len(rivals.scores),) * 2, bool)
+    low, high = rivals.boxes[:, :2], rivals.boxes[:, 2:]
+    touch = (rivals.labels[:, None] == rivals.labels[None, :]) | settings.class_agnostic
+    for axis in range(2):
+        before = low[:, None, axis] < high[None, :, axis]
+        touch &= before & before.T
+    touch &= ~np.eye(len(low), dtype=bool)
+    return np.asarray(touch)
 
 
 @silently
-def overlap_error(rivals: Rivals, shared: Floats) -> Floats:
-    """What noise may do to the overlaps (n, n) at most, to first order.
+def overlaps(rivals: Rivals, first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """The overlap (m,) of pairs that touch, and what noise may do to it at most, to first order.
 
     Every side of the intersection and of the outline of the union moves by the error: an area changes by error x length of its border,
     and I / U by (change of I + I / U x change of U) / U.
     """
-    boxes, areas = rivals.boxes, area(rivals.boxes)
-    sides = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    inner = 2 * np.clip(sides, 0, None).sum(-1)
-    borders = 2 * np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).sum(-1)
-    outline = borders[:, None] + borders[None, :] - inner
-    union = (areas[:, None] + areas[None, :]) / (1 + shared)
-    error = np.maximum(rivals.error_px[:, None], rivals.error_px[None, :])
-    change = error * (inner + shared * outline)
-    return np.asarray(np.divide(change, union, out=np.full_like(shared, np.inf), where=union > 0))
+    one, two = rivals.boxes[first], rivals.boxes[second]
+    sides = np.minimum(one[:, 2:], two[:, 2:]) - np.maximum(one[:, :2], two[:, :2])
+    intersection = sides.prod(1)
+    union = area(one) + area(two) - intersection
+    shared = intersection / union
+    inner, outer = 2 * sides.sum(1), 2 * (one[:, 2:] - one[:, :2] + two[:, 2:] - two[:, :2]).sum(1)
+    error = np.maximum(rivals.error_px[first], rivals.error_px[second])
+    return shared, error * (inner + shared * (outer - inner)) / union
 
 
 def suppression(away: Distances) -> States:
     """Greedy suppression in three values: what is certain is found step by step until nothing more is."""
-    may, must = (away.overlap > -1) & (away.order > -1), (away.overlap > 1) & (away.order > 1)
-    exists = away.confidence > 1
+    must, exists = (away.overlap > 1) & (away.order > 1), away.confidence > 1
     states = States(np.zeros_like(exists), away.confidence < -1)
     while True:
-        dropped = states.dropped | must[states.kept].any(0)
-        kept = exists & ~may[~dropped].any(0)
+        dropped, threatened = states.dropped.copy(), np.zeros_like(exists)
+        dropped[away.victim[must & states.kept[away.threat]]] = True
+        threatened[away.victim[~dropped[away.threat]]] = True
+        kept = exists & ~threatened
         if (dropped == states.dropped).all() and (kept == states.kept).all():
             return states
         states = States(kept, dropped)
 
 
 def last_places(away: Distances, states: States, most: int) -> States:
-    """Which of the kept are surely among the best ``most``, and which are surely not."""
-    before = (away.order > 1) & states.kept[:, None]
-    perhaps = (away.order > -1) & ~states.dropped[:, None] & ~np.eye(len(states.kept), dtype=bool)
-    return States(perhaps.sum(0) < most, before.sum(0) >= most)
+    """Which are surely among the best ``most``, and which surely are not."""
+    alive = np.flatnonzero(~states.dropped)
+    kept, dropped = np.ones_like(states.kept), np.zeros_like(states.kept)
+    if len(alive) > most:
+        order = away.order_of(alive[:, None], alive[None, :])
+        np.fill_diagonal(order, -np.inf)
+        kept[alive] = (order > -1).sum(0) < most
+        dropped[alive] = ((order > 1) & states.kept[alive][:, None]).sum(0) >= most
+    return States(kept, dropped)
 
 
 def cause_of(place: int, away: Distances, states: States) -> tuple[Cause, float | None]:
     """The nearest of all that may turn over; where nothing of its own is near, another's doubt decides."""
-    alive = ~states.dropped
-    alive[place] = False
-    near_order = np.abs(away.order[:, place])
     if states.kept[place]:  # by suppression, so its place is in doubt
-        margin = np.min(near_order[alive], initial=np.inf)
-        return (Cause.CUT, float(margin)) if margin <= 1 else (Cause.CASCADE, None)
-    threats = alive & (away.overlap[:, place] > -1) & (away.order[:, place] > -1)
-    nearest = {
-        Cause.CONFIDENCE: abs(float(away.confidence[place])),
-        Cause.OVERLAP: float(np.min(np.abs(away.overlap[threats, place]), initial=np.inf)),
-        Cause.ORDER: float(np.min(near_order[threats], initial=np.inf)),
-    }
+        others = np.flatnonzero(~states.dropped)
+        others = others[others != place]
+        nearest = {Cause.CUT: least(away.order_of(others, np.array(place)))}
+    else:
+        threats = (away.victim == place) & ~states.dropped[away.threat]
+        nearest = {
+            Cause.CONFIDENCE: abs(float(away.confidence[place])),
+            Cause.OVERLAP: least(away.overlap[threats]),
+            Cause.ORDER: least(away.order[threats]),
+        }
     cause = min(nearest, key=lambda each: nearest[each])
     return (cause, nearest[cause]) if nearest[cause] <= 1 else (Cause.CASCADE, None)
+
+
+def least(values: Floats) -> float:
+    """The smallest distance either way."""
+    return float(np.min(np.abs(values), initial=np.inf))
 
 
 # A pipeline's own doubts ----------------------------------------------------------------------------------------------------------
