@@ -51,6 +51,11 @@ class ClassEstimate:
     ap: Estimate
     __pydantic_config__ = STRICT
 
+    @property
+    def title(self) -> str:
+        """The class and, where it is one, the size."""
+        return self.name if self.size == "all" else f"{self.name} {self.size}"
+
 
 @dataclass(frozen=True, slots=True)
 class PairedStatistics:

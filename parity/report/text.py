@@ -22,7 +22,8 @@ UNDEFINED = "-"
 def print_result(result: Result, console: Console) -> None:
     """Print the verdict, the numbers of every configuration, every check that did not pass, and the notes."""
     console.print(headline(result))
-    for part in (detections_table(result), differences_table(result), margins_table(result), latency_table(result)):
+    for make in (detections_table, differences_table, accuracy_table, margins_table, latency_table):
+        part = make(result)
         if part is not None:
             console.print(part)
     listed = [check for status in ORDER for check in result.checks if check.status is status]
@@ -86,6 +87,35 @@ def differences_table(result: Result) -> RenderableType | None:
         accuracy = [number(value, form) for value, form in zip(sides, (".4f", ".4f", "+.4f"), strict=True)]
         rows.add_row(safe(config.id), number(counts.max_box_px, ".2g"), number(counts.max_score, ".2g"), *accuracy)
     return titled("Largest differences of matched detections, in image pixels and score, and AP (COCO, from 0 to 1)", rows)
+
+
+def accuracy_table(result: Result) -> RenderableType | None:
+    """How sure the change of AP is, its worst class and size, and what ships at the deployed threshold on both sides."""
+    labelled = [(config, config.accuracy) for config in result.configs if config.accuracy is not None]
+    if not labelled:
+        return None
+    columns = (
+        "AP change,\n95 % interval",
+        "worst class\nand size",
+        "its AP\nchange",
+        "reference\nF1",
+        "candidate\nF1",
+        "best at\nconfidence",
+    )
+    rows = table("configuration", *columns)
+    for config, accuracy in labelled:
+        worst = accuracy.worst
+        named = (UNDEFINED, UNDEFINED) if worst is None else (worst.title, number(worst.ap.delta, "+.3f"))
+        sides = (accuracy.reference, accuracy.candidate)
+        best = " / ".join("-" if side.best is None else f"{side.best.confidence:.2f}" for side in sides)
+        shipped = (number(side.deployed.f1, ".4f") for side in sides)
+        rows.add_row(safe(config.id), interval(accuracy.statistics.metrics["AP"].ci95), safe(named[0]), named[1], *shipped, best)
+    return titled("Accuracy: paired bootstrap over images; F1 at the deployed threshold, and the thresholds where it is best", rows)
+
+
+def interval(ends: tuple[float, float] | None) -> str:
+    """An interval of differences, a dash where too little is known."""
+    return UNDEFINED if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}"
 
 
 def margins_table(result: Result) -> RenderableType | None:
