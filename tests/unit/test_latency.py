@@ -159,9 +159,11 @@ def compared(low: float, high: float, feigned: float | None) -> LatencyCompariso
 
 
 def test_feigned_is_the_far_end_of_what_the_reference_differs_from_itself_and_enforceable_a_width_more() -> None:
-    assert noise_of(Speedup(1.0, (0.8, 1.1))) == pytest.approx((0.25, 1.25 * 1.1 / 0.8 - 1))
-    assert noise_of(Speedup(1.0, (0.95, 1.1))) == pytest.approx((0.1, 1.1 * 1.1 / 0.95 - 1))
-    assert noise_of(Speedup(1.0, (1.0, 1.0))) == pytest.approx((LATENCY_FLOOR, LATENCY_FLOOR))
+    exact = Speedup(2.0, (2.0, 2.0))
+    assert noise_of(Speedup(1.0, (0.8, 1.1)), exact) == pytest.approx((0.25, 1.25 * 1.1 / 0.8 - 1))
+    assert noise_of(Speedup(1.0, (0.95, 1.1)), exact) == pytest.approx((0.1, 1.1 * 1.1 / 0.95 - 1))
+    assert noise_of(Speedup(1.0, (1.0, 1.0)), exact) == pytest.approx((LATENCY_FLOOR, LATENCY_FLOOR))
+    assert noise_of(Speedup(1.0, (1.0, 1.0)), Speedup(2.0, (1.8, 2.2))) == pytest.approx((LATENCY_FLOOR, 1.03 * 2.2 / 1.8 - 1))
 
 
 @pytest.mark.parametrize(
