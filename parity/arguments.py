@@ -75,7 +75,7 @@ NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look f
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
 LATENCY_FAIL_HELP = 'Fail where the candidate is surely slower than "speedup<1.5", as far as this machine can tell now.'
 LatencyFail = Annotated[str | None, typer.Option("--latency-fail", help=LATENCY_FAIL_HELP, metavar="LIMIT")]
-CERTIFY_HELP = "Write MODEL.certificate.json beside every exported file that passes; parity verify MODEL reads it."
+CERTIFY_HELP = "Write MODEL.parity.json beside every exported file that passes; parity verify MODEL reads it."
 Certify = Annotated[bool, typer.Option("--certify", help=CERTIFY_HELP)]
 Artefact = Annotated[Path, typer.Argument(help="An exported file with a certificate beside it.", metavar="MODEL", show_default=False)]
 Rerun = Annotated[bool, typer.Option("--rerun", help="Repeat the gate as the certificate records it.")]

@@ -62,7 +62,7 @@ class Certificate:
 
 def certificate_path(artefact: Path) -> Path:
     """Where the certificate of a file lies."""
-    return artefact.with_name(f"{artefact.name}.certificate.json")
+    return artefact.with_name(f"{artefact.name}.parity.json")
 
 
 def check_certifiable(request: GateRequest) -> None:

@@ -19,7 +19,7 @@ def check_target(target: Path | None, *, inputs: Iterable[Path | None], option: 
     """Raise ``UsageError`` before any work for a JSON file that cannot be written or would replace an input."""
     if target is None or target == STDOUT:
         return
-    if target.suffix.lower() != ".json" or target.name.endswith((".parity.json", ".certificate.json")):
+    if target.suffix.lower() != ".json" or target.name.endswith((".manifest.json", ".parity.json")):
         raise UsageError(f"{option} needs a file of its own", found=target, expected="a name that ends in .json, or - for stdout")
     if target.is_dir() or not os.access(target.resolve().parent, os.W_OK):
         raise UsageError(f"{option} cannot be written", found=target, expected="a file in a folder that exists and may be written to")

@@ -155,7 +155,7 @@ def test_a_write_that_fails_leaves_the_old_one(certified: Path, request_of: Gate
     with pytest.raises(UsageError, match="No space left"):
         list(write_certificates(request_of, passing(certified)))
     assert certificate_path(certified).read_bytes() == before
-    assert sorted(path.name for path in certified.parent.iterdir()) == ["m.onnx", "m.onnx.certificate.json", "m.weights"]
+    assert sorted(path.name for path in certified.parent.iterdir()) == ["m.onnx", "m.onnx.parity.json", "m.weights"]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_targets_that_can_be_written_are_accepted(target: Path | None, tmp_path:
     [
         ("model.onnx", "ends in .json"),
         ("model.onnx.parity.json", "needs a file of its own"),
-        ("model.onnx.certificate.json", "needs a file of its own"),
+        ("model.onnx.manifest.json", "needs a file of its own"),
         ("folder.json", "cannot be written"),
         ("missing/r.json", "cannot be written"),
         ("input.json", "would overwrite an input"),
