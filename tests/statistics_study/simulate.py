@@ -2,7 +2,7 @@
 
 Gates are simulated on synthetic pairs of which the truth is known: how often equal sides fail, how often the interval holds the true
 difference, and how often a true drop is found. The noise is that of a float32 model against its 8-bit one: on 128 images of COCO the
-standard deviation of their difference in AP is 0.104 / sqrt(images).
+standard deviation of their difference in AP is 0.104 / sqrt(images). Takes about eight minutes of one core.
 """
 
 from __future__ import annotations
