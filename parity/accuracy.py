@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from parity.datasets import Category
 from parity.limits import Bootstrap
+from parity.margins import worst_line
 from parity.metrics import IOU_50
 from parity.operating import ALL_SIZES, OperatingPoint, at_best_f1
 from parity.records import Records
 from parity.resampling import draw_weights
 from parity.spec import STRICT
-from parity.statistics import PairedStatistics, compare_records, estimate, units_of
+from parity.statistics import ClassEstimate, PairedStatistics, compare_records, estimate, units_of
 
 F1 = "F1"
 Counts = NDArray[np.float64]
@@ -32,9 +33,13 @@ class OperatingPoints:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Two sides on labelled data; the metrics of ``statistics`` are COCO's and, at the deployed threshold, ``F1``."""
+    """Two sides on labelled data; the metrics of ``statistics`` are COCO's and, at the deployed threshold, ``F1``.
+
+    ``worst`` is the class and size with the strongest evidence of a loss, if any lost something.
+    """
 
     statistics: PairedStatistics
+    worst: ClassEstimate | None
     reference: OperatingPoints
     candidate: OperatingPoints
     __pydantic_config__ = STRICT
@@ -62,7 +67,7 @@ def compare_accuracy(
     points = operating_points(reference), operating_points(candidate)
     samples = f1_differences(reference.deployed, candidate.deployed, bootstrap=bootstrap, groups=groups)
     shipped = estimate(points[0].deployed.f1, points[1].deployed.f1, samples)
-    return Accuracy(replace(statistics, metrics={**statistics.metrics, F1: shipped}), *points)
+    return Accuracy(replace(statistics, metrics={**statistics.metrics, F1: shipped}), worst_line(statistics), *points)
 
 
 def operating_points(side: Recorded) -> OperatingPoints:
@@ -83,7 +88,7 @@ def f1_differences(
     if units < bootstrap.min_images:
         return None
     ours, theirs = counts_by_image(reference), counts_by_image(candidate)
-    drawn = (weights[unit_of_image].T for weights in draw_weights(units, bootstrap.resamples, seed=bootstrap.seed))
+    drawn = (weights.T for weights in draw_weights(unit_of_image, bootstrap.resamples, seed=bootstrap.seed))
     return np.concatenate([f1(weights @ theirs) - f1(weights @ ours) for weights in drawn])
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from parity.environment import installed
+from parity.limits import Profile
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -27,6 +28,7 @@ Dynamic = Annotated[bool, typer.Option("--dynamic", help="Leave batch and size o
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files. Default: the current one.", metavar="DIR", show_default=False)]
 PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the pipeline spec of the checkpoint as JSON and convert nothing.")]
 Reference = Annotated[Path, typer.Option("--reference", help="The checkpoint that was trained, or a predictions .json.", metavar="PATH")]
+SomeReference = Annotated[Path | None, typer.Option("--reference", help="The checkpoint that was trained.", metavar="PATH")]
 CANDIDATE_HELP = "What would be shipped: a model file, a predictions .json or module:callable; repeatable."
 Candidates = Annotated[list[str], typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
 SomeCandidates = Annotated[list[str] | None, typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
@@ -39,6 +41,14 @@ SomeData = Annotated[Path | None, typer.Option("--data", help="Time its first 4 
 ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
 ImageFolder = Annotated[Path, typer.Option("--images", help="A folder of images; they need no labels.", metavar="DIR")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for result.json and report.txt.", metavar="DIR")]
+LIMITS_OUT_HELP = "Write the limits to this file, for --limits of gate and compare."
+LimitsOut = Annotated[Path | None, typer.Option("--out", help=LIMITS_OUT_HELP, metavar="JSON")]
+LIMITS_HELP = "What `parity calibrate --out` wrote for the reference. Default: the limits of its family."
+PROFILE_HELP = "Hold every detection (fp32), or judge by statistics (fp16, int8). Default: as the candidate's file calculates."
+ProfileName = Annotated[Profile | None, typer.Option("--profile", help=PROFILE_HELP, show_default=False)]
+MARGIN_HELP = "How much AP may be lost where statistics judge. Default: 0.005 for fp16, 0.01 for int8."
+Margin = Annotated[float | None, typer.Option("--margin", help=MARGIN_HELP, metavar="0..1")]
+LimitsFile = Annotated[Path | None, typer.Option("--limits", help=LIMITS_HELP, metavar="JSON")]
 Conf = Annotated[float | None, typer.Option("--conf", help="Deployed confidence threshold. Default: the spec's, 0.25.", metavar="0..1")]
 Iou = Annotated[float | None, typer.Option("--iou", help="Deployed IoU threshold of NMS. Default: the spec's, 0.7.", metavar="0..1")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use this many images, drawn with --seed.", min=1, metavar="N")]
@@ -46,6 +56,11 @@ Seed = Annotated[int, typer.Option("--seed", help="For --limit.", min=0, metavar
 Spec = Annotated[Path | None, typer.Option("--candidate-spec", help="The pipeline of a file that does not say it itself.", metavar="JSON")]
 Cut = Annotated[float | None, typer.Option("--candidate-conf", help="What recorded detections were cut at.", metavar="0..1")]
 Baselines = Annotated[Path | None, typer.Option("--baselines", help="Hold AP against the stored results of this folder.", metavar="DIR")]
+WAIVERS_HELP = "TOML file with [[tool.parity.waivers]]. Default: the pyproject.toml of this folder or of one above it in the repository."
+Waivers = Annotated[Path | None, typer.Option("--waivers", help=WAIVERS_HELP, metavar="FILE", show_default=False)]
+StoredIn = Annotated[Path, typer.Option("--baselines", help="The folder of stored results.", metavar="DIR")]
+Stored = Annotated[Path, typer.Argument(help="A stored result, or a folder of them.", metavar="PATH|DIR", show_default=False)]
+Both = Annotated[list[Path] | None, typer.Argument(help="Of diff: two stored results or folders, instead of a run.", metavar="OLD NEW")]
 EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detections and a command that replays it."
 Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."

@@ -11,6 +11,7 @@ import numpy as np
 from parity.comparison import Rounding
 from parity.datasets import DatasetImage
 from parity.detections import Detections
+from parity.doubts import Doubt, NoiseMargins
 from parity.limits import EVALUATION_CONFIDENCE
 from parity.pipeline import Observation, Pipeline, observe_many
 from parity.spec import Suppress, Suppressor
@@ -72,6 +73,7 @@ class ModelDetector:
     notes: tuple[str, ...] = ()
     rounding: Rounding = UNROUNDED
     relabel: Mapping[int, int] | None = None  # class indices to those of the other side
+    margins: NoiseMargins | None = None  # of noise, where its doubts are asked for
 
     @property
     def shows(self) -> Cut:
@@ -85,7 +87,8 @@ class ModelDetector:
         settings = self.pipeline.spec.suppress
         own = replace(settings, confidence=max(settings.confidence, deployed.confidence))
         pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
-        for seen in observe_many((image.path for image in images), pipeline, evaluation=evaluated.apply(settings)):
+        paths = (image.path for image in images)
+        for seen in observe_many(paths, pipeline, evaluation=evaluated.apply(settings), margins=self.margins):
             yield seen if self.relabel is None else seen.relabelled(self.relabel)
 
 
@@ -99,6 +102,7 @@ class RecordedDetector:
     rounding: Rounding
     notes: tuple[str, ...] = ()
     gains: Mapping[int, float] = field(default_factory=dict)  # of images whose scale was recorded too
+    doubts: Mapping[int, tuple[Doubt, ...]] = field(default_factory=dict)  # of images whose doubts were
 
     def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
         """What is on record, cut as asked."""
@@ -111,6 +115,7 @@ class RecordedDetector:
                 evaluated=(everything if evaluated.multi_label else single).above(evaluated.confidence, at_most=evaluated.max_detections),
                 gain=self.gains.get(image.id),
                 absent=found is None,
+                doubts=self.doubts.get(image.id),
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from parity.comparison import ImageComparison
 from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.display import display
-from parity.limits import Limit, Limits
+from parity.edges import most_edges
+from parity.limits import EDGE_QUANTILE, Limit, Limits, Profile
 from parity.verdict import Check, Status, judge
 
 SHOWN = 3  # examples in a detail
@@ -27,6 +28,8 @@ class Compared:
     images: Sequence[DatasetImage]
     comparisons: Sequence[ImageComparison]
     limits: Limits
+    rounded: bool = False  # a side's numbers were
+    profile: Profile = Profile.FP32
 
 
 def parity_checks(compared: Compared) -> Iterator[Check]:
@@ -35,6 +38,12 @@ def parity_checks(compared: Compared) -> Iterator[Check]:
     yield judge("images", compared.config, sum(c.absent for c in comparisons), limits.none, detail=where(compared, absent_rows))
     yield judge("finite", compared.config, sum(c.non_finite for c in comparisons), limits.none, detail=where(compared, non_finite_rows))
     yield evidence(compared)
+    yield from (check if compared.profile.exact else only_shown(check, compared.profile) for check in element_checks(compared))
+
+
+def element_checks(compared: Compared) -> Iterator[Check]:
+    """Whether every single detection has its equal on the other side."""
+    limits, comparisons = compared.limits, compared.comparisons
     yield judge("missed", compared.config, sum(len(c.missed) for c in comparisons), limits.none, detail=where(compared, missed_rows))
     yield judge("ghosts", compared.config, sum(len(c.ghosts) for c in comparisons), limits.none, detail=where(compared, ghost_rows))
     flips = sum(len(c.matches.class_flips) for c in comparisons)
@@ -43,6 +52,39 @@ def parity_checks(compared: Compared) -> Iterator[Check]:
     yield extreme("shifted", compared, drift, limits.box, detail=where(compared, shifted_rows))
     rescore = np.concatenate([c.rescore for c in comparisons] or [np.empty(0)])
     yield extreme("rescored", compared, rescore, limits.score, detail=where(compared, rescored_rows))
+    yield edges_check(compared)
+
+
+def only_shown(check: Check, profile: Profile) -> Check:
+    """A measurement that is not held against its limit: at a lower precision single detections differ, and the sum of them tells."""
+    reason = f"shown and not held in {profile}, whose rounding changes single detections: accuracy and its statistics judge"
+    example, _, _ = check.detail.partition("; ")
+    return replace(check, status=Status.NOT_CHECKED, detail="; ".join(filter(None, (reason, example))))
+
+
+def edges_check(compared: Compared) -> Check:
+    """Whether noise alone adds and removes no more detections than it did when it was measured."""
+    comparisons, rate = compared.comparisons, compared.limits.edge_rate
+    total, found = sum(len(c.matches.reference) for c in comparisons), sum(len(c.edges) for c in comparisons)
+    origin = f"{rate.origin}; {EDGE_QUANTILE:.1%} of healthy runs have no more on {total} detections"
+    limit = Limit(most_edges(rate.value, total), "count", origin)
+    check = judge(
+        "edges", compared.config, found, limit, detail="; ".join(filter(None, (excusable(comparisons), where(compared, edge_rows))))
+    )
+    if compared.rounded:
+        reason = "numbers were rounded, which decides more of them than the noise that was measured"
+        return replace(check, status=Status.NOT_CHECKED, detail=f"{reason}; {check.detail}")
+    return check
+
+
+def excusable(comparisons: Sequence[ImageComparison]) -> str:
+    """The price of the rule: how many of the reference's detections it would excuse if they were missed."""
+    known = [c for c in comparisons if c.excusable is not None]
+    total = sum(len(c.matches.reference) for c in known)
+    if not total:
+        return "the share of detections that noise decides is not known: the reference's boxes before suppression are not"
+    decided = sum(c.excusable or 0 for c in known)
+    return f"noise decides {decided} of {total} reference detections ({decided / total:.2%}), which would be excused"
 
 
 def evidence(compared: Compared) -> Check:
@@ -64,7 +106,7 @@ def extreme(name: str, compared: Compared, values: NDArray[np.float64], limit: L
         return judge(name, compared.config, None, limit, detail="no detection was matched")
     beyond = int((~(values <= limit.value)).sum())
     largest = float(values.max())
-    summary = f"{beyond} of {len(values)} beyond; {largest:.3g} {limit.unit} would have passed" if beyond else ""
+    summary = f"{beyond} of {len(values)} beyond; {largest:.3g} {limit.unit} would have passed"
     return judge(name, compared.config, largest, limit, detail="; ".join(filter(None, (summary, detail))))
 
 
@@ -121,6 +163,14 @@ def rescored_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator
     for pair in comparison.rescored:
         first, second = comparison.matches.pairs[pair]
         yield f"{describe(comparison.matches.reference, first, names)} became {comparison.matches.candidate.scores[second]:.6f}"
+
+
+def edge_rows(comparison: ImageComparison, names: Sequence[str]) -> Iterator[str]:
+    """What noise alone keeps from the other side, why, and how near that was."""
+    for edge in comparison.edges:
+        side = comparison.matches.reference if edge.of_reference else comparison.matches.candidate
+        near = "follows from another" if edge.margin is None else f"at {edge.margin:.2g} of the margin"
+        yield f"{describe(side, edge.index, names)} only in the {'reference' if edge.of_reference else 'candidate'}: {edge.cause}, {near}"
 
 
 def describe(side: Detections, index: int, names: Sequence[str]) -> str:

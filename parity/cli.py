@@ -10,7 +10,9 @@ from typing import Any
 import typer
 
 from parity import arguments
+from parity.commands.baseline import baseline
 from parity.commands.bench import bench
+from parity.commands.calibrate import calibrate
 from parity.commands.compare import compare
 from parity.commands.convert import convert
 from parity.commands.doctor import doctor
@@ -72,8 +74,10 @@ app.command("diagnose", help=DIAGNOSE)(gate)
 app.command()(compare)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(calibrate)
 app.command()(verify)
 app.command()(doctor)
+app.add_typer(baseline)
 
 
 if __name__ == "__main__":

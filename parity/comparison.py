@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.boxes import iou
 from parity.detections import Detections
+from parity.doubts import Doubt, NoiseMargins, doubts_between
+from parity.edges import Edge, Near, take_edges
 from parity.limits import Limits
 from parity.match import Matches, match
-from parity.spec import STRICT, Suppress
+from parity.spec import STRICT, Suppress, Suppressor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,10 @@ class Rounding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageComparison:
-    """One image: the matches, which of them are beyond a limit, and what the thresholds alone decide.
+    """One image: the matches without edges, which of them are beyond a limit, and the edges.
 
     ``shifted`` and ``rescored`` index pairs; ``drift_network_px`` and ``rescore`` are per pair, less what rounding explains.
+    ``excusable`` is how many of the reference's detections could be edges, ``None`` where it does not tell.
     """
 
     matches: Matches
@@ -36,9 +38,10 @@ class ImageComparison:
     rescore: NDArray[np.float64]
     shifted: NDArray[np.intp]
     rescored: NDArray[np.intp]
-    missed: NDArray[np.intp]  # without edges
-    ghosts: NDArray[np.intp]  # without edges
-    edges: int
+    missed: NDArray[np.intp]
+    ghosts: NDArray[np.intp]
+    edges: tuple[Edge, ...]
+    excusable: int | None
     absent: bool
     non_finite: int
 
@@ -77,48 +80,46 @@ def compare_image(
     gain: float,
     rounding: Rounding,
     absent: bool,
+    doubts: Sequence[Doubt] | None = None,
 ) -> ImageComparison:
     """Match one image's detections and hold them against the limits.
 
     ``gain`` is network pixels for one image pixel. ``absent`` says that one side has nothing on record for the image, which is a
     missing image only where the other side has something to show: a list of results has no row for an image without detections.
+    ``doubts`` are the boxes that noise keeps or drops of the reference; where it does not tell, the detections of both sides have to.
     """
     matches = match(reference, candidate)
-    # a corner of a COCO box is x + width, two rounded numbers of half a step each
-    drift = np.clip(matches.drift_px - rounding.box_px, 0, None) * gain
-    rescore = np.clip(matches.score_change - rounding.score / 2, 0, None)
-    missed_edge = edges(reference, matches.missed, candidate, limits, thresholds, rounding)
-    ghost_edge = edges(candidate, matches.ghosts, reference, limits, thresholds, rounding)
+    near = Near(limits.box.value / gain + rounding.box_px, limits.score.value + rounding.score / 2)
+    drift, rescore = differences(matches, gain=gain, rounding=rounding)
+    apart = np.flatnonzero(~((drift <= limits.box.value) & (rescore <= limits.score.value)))
+    own = doubts
+    if own is None or thresholds.method is Suppressor.IN_GRAPH or rounding != Rounding():
+        # what a graph dropped is not known, nor did the reference know of rounding
+        margins = NoiseMargins(near.box_px, limits.logit.value)
+        own = (*(doubts or ()), *doubts_between(matches, thresholds, margins, score_step=rounding.score / 2))
+    matches, edges = take_edges(matches, apart, own, near)
+    if edges:
+        drift, rescore = differences(matches, gain=gain, rounding=rounding)
     return ImageComparison(
         matches=matches,
         drift_network_px=drift,
         rescore=rescore,
         shifted=np.flatnonzero(~(drift <= limits.box.value)),
         rescored=np.flatnonzero(~(rescore <= limits.score.value)),
-        missed=matches.missed[~missed_edge],
-        ghosts=matches.ghosts[~ghost_edge],
-        edges=int(missed_edge.sum() + ghost_edge.sum()),
-        absent=absent and bool((~missed_edge).sum() + (~ghost_edge).sum()),
+        missed=matches.missed,
+        ghosts=matches.ghosts,
+        edges=edges,
+        excusable=None if doubts is None else sum(each.kept for each in doubts),
+        absent=absent and bool(len(matches.missed) + len(matches.ghosts)),
         non_finite=candidate.non_finite,
     )
 
 
-def edges(
-    side: Detections, leftover: NDArray[np.intp], other: Detections, limits: Limits, thresholds: Suppress, rounding: Rounding
-) -> NDArray[np.bool_]:
-    """Which leftovers exist only because a score or an overlap lies within the noise of its threshold.
-
-    That is: the score is within the score limit of the confidence, or the overlap with a better box of its class that the other
-    side kept is within the overlap limit of the IoU threshold.
-    """
-    scores = side.scores[leftover]
-    near_confidence = np.abs(scores - thresholds.confidence) <= limits.score.value + rounding.score / 2
-    if thresholds.iou is None:
-        return near_confidence
-    overlap = iou(side.boxes[leftover], other.boxes)
-    rival = (other.classes[None, :] == side.classes[leftover, None]) | thresholds.class_agnostic
-    rival &= other.scores[None, :] >= scores[:, None] - limits.score.value
-    return np.asarray(near_confidence | (rival & (np.abs(overlap - thresholds.iou) <= limits.overlap.value)).any(1))
+def differences(matches: Matches, *, gain: float, rounding: Rounding) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far the boxes (network pixels) and scores of every pair are apart, less what rounding explains."""
+    # a corner of a COCO box is x + width, two rounded numbers of half a step each
+    drift = np.clip(matches.drift_px - rounding.box_px, 0, None) * gain
+    return drift, np.clip(matches.score_change - rounding.score / 2, 0, None)
 
 
 def count(images: Iterable[ImageComparison]) -> ParityCounts:
@@ -136,7 +137,7 @@ def count(images: Iterable[ImageComparison]) -> ParityCounts:
         class_flips=sum(len(image.matches.class_flips) for image in compared),
         shifted=sum(len(image.shifted) for image in compared),
         rescored=sum(len(image.rescored) for image in compared),
-        edges=sum(image.edges for image in compared),
+        edges=sum(len(image.edges) for image in compared),
         max_box_px=float(drift.max()) if len(drift) else None,
         max_score=float(change.max()) if len(change) else None,
     )

@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from parity.accuracy import Recorded
 from parity.artefacts import FileSpec, input_size, spec_of_file
 from parity.backends.artefact import read_artefact
 from parity.backends.base import BACKENDS, Session, open_session
 from parity.baselines import slug
+from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
 from parity.convert import convert
 from parity.datasets import Dataset, open_dataset
+from parity.doubts import NoiseMargins
 from parity.errors import BadInput, UsageError
-from parity.limits import BY_FAMILY, FLOAT32, Limits
+from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
 from parity.metrics import ClassMap, CocoMetrics, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint, model_name
 from parity.pipeline import Observation, Pipeline
@@ -50,6 +53,11 @@ class Contest:
     checkpoint_sha256: str | None = None  # that the candidate says it came from
     has_names: bool = True  # the candidate has class names of its own
 
+    @property
+    def precision(self) -> Profile:
+        """How precisely the candidate says that it calculates; a list of detections does not say, and is taken for float32."""
+        return Profile(self.candidate.pipeline.session.precision) if isinstance(self.candidate, ModelDetector) else Profile.FP32
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
@@ -69,6 +77,7 @@ class Gate:
     resources: ExitStack
     track: Track = untracked
     checkpoint: Checkpoint | None = None
+    calibration: Calibration | None = None  # of the reference's own noise
     record: Record | None = None  # on whose terms recorded detections are replayed
     observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
     measured: dict[tuple[Size | None, Cut, Suppress], Measured] = field(default_factory=dict)
@@ -85,10 +94,30 @@ class Gate:
         return self.request.sizes or (DEFAULT_SIZE,)
 
     @property
+    def profile(self) -> Profile:
+        """How precisely the candidates calculate."""
+        return self.request.profile or Profile.FP32
+
+    @property
+    def margins(self) -> Margins | None:
+        """How much accuracy may be lost where statistics judge, ``None`` where every detection is held."""
+        asked, margins = self.request.margin, None if self.profile.exact else MARGINS[self.profile]
+        if asked is None or margins is None:
+            return margins
+        return replace(margins, ap=Limit(asked, "AP", "given by --margin"))
+
+    @property
     def limits(self) -> Limits:
         """What measurements are held against: the request's limits, or those of the reference's family."""
-        of_family = BY_FAMILY.get(self.checkpoint.family if self.checkpoint else "", FLOAT32)
+        of_family = limits_of(self.checkpoint.family if self.checkpoint else "", self.profile)
         return self.request.limits or (self.record.limits if self.record else of_family)
+
+    def at(self, size: Size | None, profile: Profile = Profile.FP32) -> Self:
+        """The same gate for candidates of a profile, with the limits that were calibrated at a size; all that it remembers is shared."""
+        request = replace(self.request, profile=profile)
+        if self.calibration is not None and self.request.limits_file is not None and profile.exact:
+            request = replace(request, limits=limits_at(self.calibration, size, path=self.request.limits_file))
+        return replace(self, request=request)
 
 
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
@@ -106,6 +135,7 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     if request.reference.suffix.lower() != ".json":
         gate.checkpoint = checkpoint_of(gate, request.reference)
         class_map(gate)
+    gate.calibration = calibration_for(request, gate.checkpoint)
     return gate
 
 
@@ -247,7 +277,9 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
         gate.sessions["reference"] = gate.resources.enter_context(session)
     spec = with_thresholds(reference_spec(gate, size), gate.request)
     identity = CandidateId("checkpoint", str(gate.checkpoint.path), gate.checkpoint.sha256)
-    return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]))
+    limits = gate.at(size).limits
+    margins = NoiseMargins(limits.box.value, limits.logit.value)
+    return ModelDetector(identity, Pipeline(spec, gate.sessions["reference"]), margins=margins)
 
 
 def reference_spec(gate: Gate, size: Size | None) -> PipelineSpec:

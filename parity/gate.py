@@ -3,37 +3,68 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from parity.certificate import check_certifiable, write_certificates
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
 from parity.environment import busy_note, environment, machine_load
-from parity.judging import Outcome, baseline_check, judge_contest
+from parity.errors import UsageError
+from parity.holding import baseline_check, unheld
+from parity.judging import Outcome, judge_contest
 from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
+from parity.revisions import Revisions, revision
 from parity.timing import latency_notes, with_fair_timing
-from parity.verdict import DatasetId, ReferenceId, Result, conclude
+from parity.verdict import Check, DatasetId, ReferenceId, Result, conclude
+from parity.waiver_files import read_waivers
+from parity.waivers import Waiver, waive, waiver_notes
+
+Hold = Callable[[Gate, Outcome], Check]  # a result against what is stored
 
 
 def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
     """Judge every candidate and answer; raises ``ParityError`` for input that cannot be judged."""
+    result, _ = judged(request, baseline_check, track=track)
+    return result
+
+
+def fresh_results(request: GateRequest, *, track: Track = untracked) -> Revisions:
+    """Judge every candidate by all but its baseline, and lay the result beside the stored one in ``request.baselines``.
+
+    Raises ``UsageError`` where there is nothing to store, or two candidates would be stored in one file.
+    """
+    result, outcomes = judged(request, lambda gate, outcome: unheld(gate, outcome, "it is laid beside the fresh result"), track=track)
+    fresh = [(outcome.baseline_file, outcome.baseline) for outcome in outcomes]
+    found = tuple(revision(file, baseline) for file, baseline in fresh if file is not None and baseline is not None)
+    if not found:
+        raise UsageError("nothing to store", expected="model files or --backend, labelled data, and a checkpoint as --reference")
+    if len({each.file for each in found}) < len(found):
+        raise UsageError("two candidates would be stored in one file", found=found[0].file, next_step="store one at a time")
+    return Revisions(found, result.verdict, result.notes)
+
+
+def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, list[Outcome]]:
+    """Run the gate; ``hold`` is how a result is held against what is stored."""
     request = with_fair_timing(request)
     check_certifiable(request)
     busy = busy_note(machine_load()) if request.latency else None
+    waivers = read_waivers(request.waivers) if request.waivers else ()
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)
         outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
-        result = conclusion(gate, outcomes, busy=busy)
-        written = (*write_evidence(request, gate.limits, outcomes, result), *write_certificates(request, result))
-        return replace(result, notes=(*result.notes, *written))
+        result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
+        written = (*write_evidence(request, outcomes, result), *write_certificates(request, result))
+        return replace(result, notes=(*result.notes, *written)), outcomes
 
 
-def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> Result:
+def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str | None) -> Result:
     """All outcomes together."""
-    checks = tuple(check for outcome in outcomes for check in (*outcome.checks, baseline_check(gate, outcome)))
+    checks = tuple(check for outcome in outcomes for check in (*outcome.checks, hold(gate, outcome)))
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
     timed = any(outcome.result.latency_ms for outcome in outcomes)
     own = tuple(note for outcome in outcomes for note in outcome.notes)
@@ -41,6 +72,16 @@ def conclusion(gate: Gate, outcomes: Sequence[Outcome], *, busy: str | None) -> 
     notes = (*gate.dataset.notes, *class_notes(gate), *own, *latency_notes(configs), *((busy,) if busy and timed else ()))
     causes = tuple(cause for outcome in outcomes for cause in outcome.causes)
     return Result(conclude(checks), reference_id(gate), dataset, configs, checks, causes, environment(), notes)
+
+
+def under_waivers(result: Result, waivers: Sequence[Waiver], *, source: Path | None) -> Result:
+    """The result with what is waived today, and notes on where that is written and which waivers do nothing."""
+    if source is None:
+        return result
+    today = datetime.now(UTC).date()
+    checks = waive(result.checks, waivers, today=today)
+    notes = (f"waivers: {len(waivers)} in {source}", *waiver_notes(result.checks, waivers, today=today))
+    return replace(result, checks=checks, verdict=conclude(checks), notes=(*result.notes, *notes))
 
 
 def class_notes(gate: Gate) -> Iterator[str]:

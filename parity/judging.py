@@ -8,19 +8,18 @@ from itertools import islice, zip_longest
 from pathlib import Path
 
 from parity.accuracy import Accuracy, Recorded, compare_accuracy
-from parity.accuracy_checks import accuracy_checks, compare_metrics, shown
-from parity.baselines import Baseline, Identity, baseline_path, check_identity, load_baseline
+from parity.accuracy_checks import accuracy_checks, compare_metrics
+from parity.baselines import Baseline
 from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, Measured, class_map, reference_spec, with_thresholds
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
-from parity.environment import environment
-from parity.errors import ParityError
-from parity.limits import BOOTSTRAP
+from parity.errors import ParityError, UsageError
+from parity.holding import baseline_file, make_baseline
+from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import evaluate
-from parity.models import model_name
 from parity.pipeline import Observation
 from parity.records import record
 from parity.request import size_label
@@ -31,6 +30,7 @@ from parity.wire import sha256_of
 
 REPEATED_IMAGES = 2
 HAVE_CAUSES = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored", "names"})  # checks whose failure can be explained
+STATISTICAL = frozenset({"ap_reference", "ap_classes", "f1_deployed"})  # these instead, where statistics judge
 NEED_NO_REFERENCE = frozenset({"images", "finite"})  # checks of what the candidate gives, whatever the reference says
 
 
@@ -59,6 +59,7 @@ class Observed:
 
 def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
+    gate = gate.at(contest.size, profile_of(gate, contest))
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
@@ -74,14 +75,17 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         metrics,
         time_contest(gate, contest) if gate.request.latency else None,
         accuracy,
+        gate.profile,
         sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
     )
     checks = (*contest_checks(gate, contest, observed, comparisons, result), *latency_checks(gate.request, result))
-    notes = tuple(f"{contest.id}: {note}" for side in (contest.reference, contest.candidate) for note in side.notes)
-    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and any(map(asks_why, checks)) else Causes()
+    said = (*contest.reference.notes, *contest.candidate.notes, *profile_notes(contest, gate.profile))
+    notes = tuple(f"{contest.id}: {note}" for note in said)
+    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and asks_why(checks, gate.profile) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
-    return Outcome(result, checks, make_baseline(gate, contest, result), baseline_file(gate, contest), notes, causes.named, proof)
+    baseline = make_baseline(gate, contest, result)
+    return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof)
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:
@@ -105,12 +109,29 @@ def find_witnesses(
         Witness(images[place], shows(comparisons[place]), observed.reference[place], observed.candidate[place])
         for place in smallest_set(comparisons, failing)
     )
-    return Proof(tuple(witnesses), observed.thresholds, rounding)
+    return Proof(tuple(witnesses), observed.thresholds, rounding, gate.limits)
 
 
-def asks_why(check: Check) -> bool:
+def asks_why(checks: Sequence[Check], profile: Profile) -> bool:
     """Whether a check failed for a difference that may have a cause in the pipeline or in the file."""
-    return check.status is Status.FAIL and check.name in HAVE_CAUSES
+    explained = HAVE_CAUSES if profile.exact else HAVE_CAUSES | STATISTICAL
+    return any(check.status is Status.FAIL and check.name in explained for check in checks)
+
+
+def profile_of(gate: Gate, contest: Contest) -> Profile:
+    """By which rules a candidate is judged: those that were asked for, or those of what its file says."""
+    profile = gate.request.profile or contest.precision
+    if profile.exact and gate.request.margin is not None:
+        expected = "a float16 or INT8 candidate, or --profile fp16 or int8"
+        raise UsageError("--margin is for candidates that statistics judge", found=f"{contest.id} in {profile}", expected=expected)
+    return profile
+
+
+def profile_notes(contest: Contest, profile: Profile) -> Iterator[str]:
+    """By which rules a candidate is judged that calculates more coarsely than the reference, or is said to."""
+    if not profile.exact:
+        seen = f"its file calculates in {contest.precision}" if contest.precision is profile else "as --profile says"
+        yield f"judged as {profile}, by statistics, {seen}; --profile fp32 holds every detection"
 
 
 def observe_contest(gate: Gate, contest: Contest) -> Observed:
@@ -135,9 +156,9 @@ def contest_checks(
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits)
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest), profile=gate.profile)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
-    accuracy = accuracy_checks(result, gate.limits, None, detail=accuracy_detail(gate, observed.cut))
+    accuracy = accuracy_checks(result, gate.limits, gate.margins, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
     yield from identity
     yield from (check if steady else doubted(check) for check in (*parity_checks(compared), *accuracy))
@@ -177,7 +198,13 @@ def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observat
         gain=reference.gain or candidate.gain or 1.0,
         rounding=together(contest.reference.rounding, contest.candidate.rounding),
         absent=reference.absent or candidate.absent,
+        doubts=reference.doubts,
     )
+
+
+def is_rounded(contest: Contest) -> bool:
+    """Whether the numbers of a side were rounded to a grid."""
+    return together(contest.reference.rounding, contest.candidate.rounding) != Rounding()
 
 
 def together(one: Rounding, other: Rounding) -> Rounding:
@@ -253,39 +280,3 @@ def doubted(check: Check) -> Check:
     if check.status is not Status.FAIL or check.name in NEED_NO_REFERENCE:
         return check
     return replace(check, status=Status.INCONCLUSIVE, detail=f"the reference disagrees with itself; {check.detail}")
-
-
-def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baseline | None:
-    """What would be stored of a result; recorded detections and unlabelled data have no baseline."""
-    if gate.checkpoint is None or result.metrics is None or not isinstance(contest.candidate, ModelDetector):
-        return None
-    spec = sha256_of(contest.candidate.pipeline.spec)
-    identity = Identity(gate.checkpoint.sha256, gate.dataset.sha256, spec, contest.backend, contest.size)
-    detections = result.parity.matched + result.parity.ghosts + result.parity.class_flips
-    return Baseline(identity, result.metrics.candidate, detections, environment())
-
-
-def baseline_file(gate: Gate, contest: Contest) -> Path | None:
-    """Where the baseline of a contest lies."""
-    folder = gate.request.baselines
-    if folder is None or gate.checkpoint is None:
-        return None
-    return baseline_path(
-        folder, model=model_name(gate.request.reference), dataset=gate.dataset.name, backend=contest.backend, imgsz=contest.size
-    )
-
-
-def baseline_check(gate: Gate, outcome: Outcome) -> Check:
-    """AP against the stored result; a missing baseline fails, one of something else raises ``BaselineError``."""
-    limit, config, file = gate.limits.ap_baseline, outcome.result.id, outcome.baseline_file
-    if file is None or outcome.baseline is None:
-        reason = "no --baselines were given" if gate.request.baselines is None else "there is no baseline for this kind of candidate"
-        return Check("ap_baseline", config, Status.NOT_CHECKED, None, limit.value, limit.origin, reason)
-    stored = load_baseline(file)
-    if stored is None:
-        detail = f"no baseline at {file}: make one with `pytest -m parity --parity-update-baselines` and review it"
-        return Check("ap_baseline", config, Status.FAIL, None, limit.value, limit.origin, detail)
-    check_identity(file, stored.identity, outcome.baseline.identity)
-    before, now = stored.metrics.AP, outcome.baseline.metrics.AP
-    measured = None if before is None or now is None else abs(now - before)
-    return judge("ap_baseline", config, measured, limit, detail=f"baseline {shown(before)}, now {shown(now)}")

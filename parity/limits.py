@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from parity.spec import STRICT
 
 
+class Profile(StrEnum):
+    """How precisely a candidate calculates."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+    @property
+    def exact(self) -> bool:
+        """Whether every single detection may be held against limits; what was rounded further is judged by AP with its statistics."""
+        return self is Profile.FP32
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The largest value of a measurement that passes, its unit and its origin."""
+    """The largest value of a measurement that passes, its unit and its origin.
+
+    ``floor`` is the measured noise that it stands on, the largest difference that does not matter; ``None`` for what is counted.
+    """
 
     value: float
     unit: str
     origin: str
+    floor: float | None = None
     __pydantic_config__ = STRICT
 
 
@@ -23,7 +41,8 @@ class Limits:
 
     box: Limit
     score: Limit
-    overlap: Limit
+    logit: Limit  # of a score at a threshold: within it, noise decides
+    edge_rate: Limit  # detections that noise alone adds or removes, for one of the reference's
     ap_reference: Limit
     ap_baseline: Limit
     none: Limit
@@ -31,13 +50,30 @@ class Limits:
 
 
 FLOAT32 = Limits(
-    box=Limit(0.01, "network px", "2 x the largest difference of a float32 raw head from float64 (YOLOv8n at 640: 4.8e-3 px)"),
-    score=Limit(1e-4, "score", "10 x the largest difference of a float32 raw head from float64 (YOLOv8n at 320: 9.8e-6)"),
-    overlap=Limit(1e-3, "IoU", "what a box difference of 0.01 px does to the overlap of boxes of 20 px"),
+    box=Limit(0.01, "network px", "2 x the largest difference of a float32 raw head from float64 (YOLOv8n at 640: 4.8e-3 px)", 4.8e-3),
+    score=Limit(1e-4, "score", "10 x the largest difference of a float32 raw head from float64 (YOLOv8n at 320: 9.8e-6)", 9.8e-6),
+    logit=Limit(6.3e-4, "logit", "10 x the largest difference of float32 raw heads, scores above 0.25 (YOLOv8n at 320: 6.3e-5)", 6.3e-5),
+    edge_rate=Limit(1.5e-4, "edges of a detection", "none of 20,556 detections appeared or disappeared between runtimes: rule of three"),
     ap_reference=Limit(1e-3, "AP", "a tenth of a point, either way: a bug can raise AP (a second sigmoid: +9 points)"),
     ap_baseline=Limit(0.002, "AP", "float32 AP on other processors and library versions"),
     none=Limit(0, "count", "every one is a difference between what was trained and what would be shipped"),
 )
+
+PROFILES = {
+    Profile.FP32: FLOAT32,
+    Profile.FP16: replace(
+        FLOAT32,
+        box=Limit(0.5, "network px", "a step of half precision from 512 to 1024 px; shown, not held", 0.25),
+        score=Limit(4.9e-4, "score", "a step of half precision from 0.5 to 1; shown, not held", 2.4e-4),
+        logit=Limit(2e-3, "logit", "a step of half precision from 2 to 4; shown, not held", 1e-3),
+    ),
+    Profile.INT8: replace(
+        FLOAT32,
+        box=Limit(2.5, "network px", "a step of 255 over 640 px; shown, not held", 1.25),
+        score=Limit(3.9e-3, "score", "a step of 255 from 0 to 1; shown, not held", 2e-3),
+        logit=Limit(0.063, "logit", "a step of 255 from -8 to 8; shown, not held", 0.031),
+    ),
+}
 
 EXCELLENT, GOOD = 0.001, 0.01  # AP of a converted model against its own: a tenth of a point, and one point
 
@@ -46,12 +82,15 @@ BY_FAMILY = {
     "torchvision": replace(
         FLOAT32,
         box=Limit(
-            0.05, "image px", "3 x float32 against float64 (seeded fasterrcnn_mobilenet_v3_large_320_fpn: 0.015 px at 9 of 10 sizes)"
+            0.05, "image px", "3 x float32 against float64 (seeded fasterrcnn_mobilenet_v3_large_320_fpn: 0.015 px at 9 of 10 sizes)", 0.015
         ),
-        overlap=Limit(5e-3, "IoU", "what a box difference of 0.05 px does to the overlap of boxes of 20 px"),
     )
 }
 
+NOISE_FLOORS = 10  # that a calibrated limit is: other images and other kernels give a few times the largest that some images gave
+SAME_BOX_IOU = 0.95  # rounding moves a box by far less; below it, suppression kept another box
+EDGE_CONFIDENCE = 0.95  # that the true rate of edges is no larger than what is taken for it
+EDGE_QUANTILE = 0.999  # of the number of edges at that rate: more fail, so one healthy run in a thousand at worst
 MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the same object
 MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
 MAX_ROUNDING_SCORE = 0.001
@@ -70,6 +109,11 @@ class Tolerance:
 # ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
 # scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
 SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
+
+
+def limits_of(family: str, profile: Profile) -> Limits:
+    """The limits of a model that was not calibrated; a family's own are those of float32."""
+    return BY_FAMILY.get(family, FLOAT32) if profile is Profile.FP32 else PROFILES[profile]
 
 
 @dataclass(frozen=True, slots=True)

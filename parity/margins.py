@@ -107,6 +107,12 @@ def judge_classes(statistics: PairedStatistics, margin: float) -> ClassVerdict:
     return ClassVerdict(outcome, margin, len(tested), too_few, still_open, failing, worst, detail)
 
 
+def worst_line(statistics: PairedStatistics) -> ClassEstimate | None:
+    """The class and size with the strongest evidence of a loss, ``None`` where none that can be judged lost anything."""
+    lost = [line for line in statistics.classes if line.ap.ci95 is not None and line.units > 1 and (line.ap.delta or 0.0) < 0]
+    return min(lost, key=lambda line: drop_p_value(line, 0.0), default=None)
+
+
 def drop_p_value(line: ClassEstimate, margin: float) -> float:
     """How likely so low an AP is if the class had lost just the margin: one-sided, by Student's t."""
     if line.ap.delta is None or line.ap.standard_error is None:
@@ -126,5 +132,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def described(line: ClassEstimate) -> str:
     """A class, its size and its difference."""
-    size = "" if line.size == "all" else f" {line.size}"
-    return f"{line.name}{size} {line.ap.delta:+.3f}"
+    return f"{line.title} {line.ap.delta:+.3f}"

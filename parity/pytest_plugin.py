@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from glob import glob
@@ -12,7 +13,9 @@ import pytest
 
 from parity.errors import ParityError
 from parity.options import parse_sizes, split
+from parity.project_file import find_waivers
 from parity.request import Size
+from parity.suite.records import OUTPUT, closing_lines, records, take_in
 
 if TYPE_CHECKING:
     from parity.verdict import Result
@@ -48,8 +51,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and keep several processes from writing one baseline."""
     config.addinivalue_line("markers", "parity: gates a model; select with -m parity")
     parallel = hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None)
-    if parallel and config.getoption("--parity-update-baselines"):
+    if not config.getoption("--parity-update-baselines"):
+        return
+    if parallel:
         raise pytest.UsageError("--parity-update-baselines writes files: run it in one process, without -n")
+    from parity.baselines import require_reviewer  # noqa: PLC0415 - loads NumPy
+
+    try:
+        require_reviewer(os.environ)
+    except ParityError as error:
+        raise pytest.UsageError(f"--parity-update-baselines: {error}") from None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -67,11 +78,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist returns what it has judged; it writes nothing itself."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[OUTPUT] = records(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take in what a worker returns; one that has crashed returns nothing, and then the suite is not whole."""
+    del error
+    take_in(node.config, getattr(node, "workeroutput", {}).get(OUTPUT, {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what no test says: stored results that nothing reads, waivers that do nothing."""
+    for line in closing_lines(config):
+        terminalreporter.write_line(f"parity: {line}", yellow=True)
+
+
 @dataclass(frozen=True, slots=True)
 class ParitySettings:
     """The options as they apply: command line first, then the ini file.
 
-    ``data`` is by the file name of a checkpoint, "" for all others; it and ``baselines`` may be absent.
+    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines`` and the file with ``waivers`` may be absent.
     """
 
     checkpoints: tuple[Path, ...]
@@ -79,6 +110,7 @@ class ParitySettings:
     sizes: tuple[Size, ...]
     data: Mapping[str, Path]
     baselines: Path | None
+    waivers: Path | None
     trusted: frozenset[str]
     update: bool
 
@@ -99,9 +131,31 @@ def settings(config: pytest.Config) -> ParitySettings:
         sizes=sizes,
         data=dict(data_path(config, value) for value in given(config, "data")),
         baselines=option_path(config, "baselines"),
+        waivers=waivers_of(config),
         trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
         update=bool(config.getoption("--parity-update-baselines")),
     )
+
+
+def narrowed(config: pytest.Config) -> bool:
+    """Whether the command line leaves out something that the ini file asks for."""
+    return any(
+        config.getoption(f"--parity-{name}") and not parts(config.getini(f"parity_{name}")) <= parts(given(config, name))
+        for name, *_ in LISTS
+    )
+
+
+def parts(values: list[str]) -> set[str]:
+    """The values of a list option."""
+    return {part.strip() for value in values for part in value.split(",")}
+
+
+def waivers_of(config: pytest.Config) -> Path | None:
+    """The pyproject.toml whose waivers apply: that beside the ini file, or above it in the same repository."""
+    try:
+        return find_waivers(config.inipath.parent if config.inipath else config.rootpath)
+    except ParityError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def given(config: pytest.Config, name: str) -> list[str]:

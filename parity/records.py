@@ -237,16 +237,16 @@ def evaluation(records: Records) -> Evaluation:
         for a, objects in enumerate(category.objects.sum(1)):
             for m, most in enumerate(MAX_DETECTIONS if objects else ()):
                 among = category.ranks < most
-                curves = [
-                    curve(*flags, int(objects)) for flags in zip(category.hits[a][:, among], category.ignored[a][:, among], strict=True)
-                ]
-                precision[:, :, k, a, m], recall[:, k, a, m] = [each[0] for each in curves], [each[1] for each in curves]
+                precision[:, :, k, a, m], recall[:, k, a, m] = curves(
+                    category.hits[a][:, among], category.ignored[a][:, among], int(objects)
+                )
     return Evaluation(precision, recall, records.category_ids)
 
 
-def curve(hits: Flags, ignored: Flags, objects: int) -> tuple[Reals, float]:
-    """The largest precision at or beyond each recall threshold, (101,), and the recall that is reached."""
-    found, claims = np.cumsum(hits[~ignored]), np.arange(1, int((~ignored).sum()) + 1)
-    envelope = np.append(np.maximum.accumulate((found / claims)[::-1])[::-1], 0.0)
-    reached = np.searchsorted(found / objects, RECALL_THRESHOLDS, side="left")
-    return envelope[reached], float(found[-1] / objects) if len(found) else 0.0
+def curves(hits: Flags, ignored: Flags, objects: int) -> tuple[Reals, Reals]:
+    """The largest precision at or beyond each recall threshold, (10, 101), and the recall that is reached, (10,)."""
+    found, claims = np.cumsum(hits, axis=1), np.cumsum(~ignored, axis=1)
+    envelope = np.zeros((len(hits), hits.shape[1] + 1))  # the last place is for recall that is not reached
+    envelope[:, :-1] = np.maximum.accumulate((found / np.maximum(claims, 1))[:, ::-1], axis=1)[:, ::-1]
+    reached = np.stack([np.searchsorted(row, RECALL_THRESHOLDS) for row in found / objects])
+    return np.take_along_axis(envelope, reached, axis=1), found.max(axis=1, initial=0) / objects

@@ -10,6 +10,7 @@ from parity.candidates import UNROUNDED, Cut, RecordedDetector
 from parity.comparison import Rounding
 from parity.datasets import DatasetImage
 from parity.detections import Detections
+from parity.doubts import Doubt
 from parity.environment import Environment
 from parity.errors import UsageError
 from parity.limits import Limits
@@ -27,7 +28,7 @@ class RecordedImage:
     """One image of an evidence folder: its ``file`` in ``images/``, what it was a copy of, and what it shows how often.
 
     ``gain`` is network pixels for one image pixel, ``absent`` says that one side had nothing on record for it: the comparison needs
-    both, and a list of detections tells neither.
+    both, and a list of detections tells neither. ``doubts`` are the boxes of the reference that noise keeps or drops.
     """
 
     file: str
@@ -36,6 +37,7 @@ class RecordedImage:
     shows: dict[str, int]
     gain: float | None
     absent: bool
+    doubts: tuple[Doubt, ...] | None = None
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
@@ -95,9 +97,16 @@ def on_its_terms(detector: RecordedDetector, images: Sequence[DatasetImage], rec
     listed = {image.id: by_file[image.file_name] for image in images if image.file_name in by_file}
     seen = {number: Detections.none() for number, image in listed.items() if not image.absent}
     gains = {number: image.gain for number, image in listed.items() if image.gain is not None}
+    doubts = {number: image.doubts for number, image in listed.items() if image.doubts is not None}
     notes = ("thresholds, limits, rounding and scale are those of its evidence",)
     return replace(
-        detector, recorded={**seen, **detector.recorded}, gains=gains, shows=Cut(multi_label=False), rounding=rounding, notes=notes
+        detector,
+        recorded={**seen, **detector.recorded},
+        gains=gains,
+        doubts=doubts,
+        shows=Cut(multi_label=False),
+        rounding=rounding,
+        notes=notes,
     )
 
 

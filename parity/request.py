@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.limits import Limits
+from parity.limits import Limits, Profile
 from parity.spec import STRICT
 
 Size = tuple[int, int]
@@ -41,6 +41,7 @@ class GateRequest:
     candidate_spec: Path | None = None
     candidate_confidence: float | None = None
     baselines: Path | None = None
+    waivers: Path | None = None  # a TOML file with [[tool.parity.waivers]]
     evidence: Path | None = None  # the folder that minimal evidence of a failure goes into
     terms: Path | None = None  # the evidence.json that both predictions files lie beside
     trusted: frozenset[str] = frozenset()
@@ -51,10 +52,14 @@ class GateRequest:
     least_speedup: float | None = None  # the candidate fails where it is surely slower than this; ``None``: nothing is held
     diagnose: bool = True
     limits: Limits | None = None  # ``None``: those of the reference's family
+    limits_file: Path | None = None  # a calibration of the reference, whose limits are taken
+    profile: Profile | None = None  # ``None``: as every candidate's file calculates
+    margin: float | None = None  # of AP, where statistics judge; ``None``: the profile's
     __pydantic_config__ = STRICT
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Every file or folder that is read, which no output may replace."""
-        named = (self.reference, *map(Path, self.candidates), self.data, self.images, self.candidate_spec, self.terms)
+        beside = (self.data, self.images, self.candidate_spec, self.terms, self.waivers, self.limits_file)
+        named = (self.reference, *map(Path, self.candidates), *beside)
         return tuple(path for path in named if path is not None)

@@ -23,13 +23,17 @@ LARGEST_DRAW = 2**24  # weights that are held at once: 64 MB
 Weights = NDArray[np.float32] | NDArray[np.float64]
 
 
-def draw_weights(units: int, resamples: int, *, seed: int) -> Iterator[NDArray[np.float32]]:
-    """How often each of ``units`` things is drawn in each resample of as many: (units, some of the resamples), until all are given."""
+def draw_weights(unit_of_image: Indices, resamples: int, *, seed: int) -> Iterator[NDArray[np.float32]]:
+    """How often each image is drawn in each resample: (images, some of the resamples), until all are given.
+
+    As many units are drawn as there are, and the images of one unit, numbered from 0, together.
+    """
     rng = np.random.default_rng(seed)
-    most = max(1, LARGEST_DRAW // units)
+    units = int(unit_of_image.max()) + 1
+    most = max(1, LARGEST_DRAW // len(unit_of_image))
     for start in range(0, resamples, most):
         draws = [np.bincount(rng.integers(0, units, units), minlength=units) for _ in range(min(most, resamples - start))]
-        yield np.ascontiguousarray(np.array(draws, np.float32).T)
+        yield np.ascontiguousarray(np.array(draws, np.float32).T)[unit_of_image]
 
 
 def resampled_ap(category: CategoryRecords, size: int, weights: NDArray[np.float32]) -> Weights:
@@ -37,6 +41,8 @@ def resampled_ap(category: CategoryRecords, size: int, weights: NDArray[np.float
 
     ``size`` is a place in ``metrics.AREAS``, ``weights`` (images, resamples) are counts.
     """
+    if not category.objects[size].any():
+        return np.full((len(IOU_THRESHOLDS), weights.shape[1]), np.nan, weights.dtype)
     last_hit = np.flatnonzero(category.hits[size].any(0)).max(initial=-1)
     upto = slice(0, int(last_hit) + 1)  # behind the last hit nothing changes AP
     rows = np.flatnonzero(~category.ignored[size][:, upto].all(0))[::-1]
@@ -48,13 +54,14 @@ def resampled_ap(category: CategoryRecords, size: int, weights: NDArray[np.float
         weighted(np.ones((1, len(rows)), np.bool_), images, exact)[0],
         category.objects[size].astype(exact.dtype) @ exact,
     )
-    for image, hit, skip in zip(images.tolist(), patterns(hits), patterns(ignored), strict=True):
-        weight = exact[image] * PARTS
-        for thresholds in runs(hit):
-            sums.pass_hit(thresholds, weight)
-        for thresholds in runs(skip):
-            sums.ignored[thresholds] -= weight
-        sums.claims -= weight
+    with np.errstate(invalid="ignore"):
+        for image, hit, skip in zip(images.tolist(), patterns(hits), patterns(ignored), strict=True):
+            weight = exact[image] * PARTS
+            for thresholds in runs(hit):
+                sums.pass_hit(thresholds, weight)
+            for thresholds in runs(skip):
+                sums.ignored[thresholds] -= weight
+            sums.claims -= weight
     return sums.ap()
 
 
@@ -64,30 +71,30 @@ class Sums:
     def __init__(self, hits: Weights, ignored: Weights, claims: Weights, objects: Weights) -> None:
         self.hits, self.ignored, self.claims = hits * PARTS, ignored * PARTS, claims * PARTS
         self.objects = np.where(objects > 0, objects, np.nan)
-        self.reached = self.recall_thresholds(self.hits)
+        self.tens = np.flatnonzero(self.objects % 10 == 0)
         self.envelope, self.area = np.zeros_like(hits), np.zeros_like(hits)
 
     def pass_hit(self, thresholds: slice, weight: Weights) -> None:
-        """Go past a true positive: what it reached counts at the largest precision from here on down the list."""
+        """Go past a true positive: where the largest precision rises, it does so for all recall thresholds that are reached here."""
         hits, envelope = self.hits[thresholds], self.envelope[thresholds]
-        with np.errstate(invalid="ignore"):  # 0 / 0 where a resample has nothing down to here, which fmax leaves out
-            np.fmax(envelope, hits / (self.claims - self.ignored[thresholds]), out=envelope)
+        precision = hits / (self.claims - self.ignored[thresholds])  # 0 / 0 where a resample has nothing down to here
+        rise = np.fmax(envelope, precision, out=precision) - envelope
+        envelope += rise
+        self.area[thresholds] += np.multiply(rise, self.recall_thresholds(hits), out=rise)
         hits -= weight
-        before = self.recall_thresholds(hits)
-        self.area[thresholds] += envelope * (self.reached[thresholds] - before)
-        self.reached[thresholds] = before
 
     def recall_thresholds(self, hits: Weights) -> Weights:
-        """How many recall thresholds above 0 are reached."""
+        """How many recall thresholds are reached; a late one is only ever equalled where the objects are a multiple of 10."""
         exact = hits / self.objects
         reached = np.floor(exact)
-        equal = exact == reached
-        reached[equal] -= LATE[reached[equal].astype(np.intp)]
+        whole = reached.take(self.tens, axis=1)
+        reached[:, self.tens] = whole - LATE.take(whole.astype(np.intp)) * (whole == exact.take(self.tens, axis=1))
+        reached += 1  # the first is 0
         return reached
 
     def ap(self) -> Weights:
-        """The mean over the recall thresholds, of which 0 is reached by anything."""
-        return np.where(np.isnan(self.objects), np.nan, (self.area + self.envelope) / len(RECALL_THRESHOLDS))
+        """The mean over the recall thresholds."""
+        return np.where(np.isnan(self.objects), np.nan, self.area / len(RECALL_THRESHOLDS))
 
 
 def exact_weights(objects: NDArray[np.int64], images: Indices, weights: NDArray[np.float32]) -> Weights:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from parity.errors import BadInput, ParityError
-from parity.files import write_whole
+from parity.files import only_writer, write_keeping, write_whole
 from parity.wire import from_plain, read_json, sha256_of, sha256_of_plain, to_json, to_plain
 
 T = TypeVar("T")
@@ -26,6 +26,12 @@ def write_sealed(path: Path, name: str, value: object) -> None:
     """Write a value with its digest, whole or not at all, into a folder that is made where it is missing; raises ``OSError``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(sealed_text(name, value), path)
+
+
+def update_sealed(path: Path, name: str, value: object) -> None:
+    """Write a value with its digest and keep the file's old content beside it; of several at once, one after the other."""
+    with only_writer(path.parent):
+        write_keeping(sealed_text(name, value), path)
 
 
 def read_sealed(kind: type[T], path: Path, name: str, *, error: type[ParityError] = BadInput, next_step: str | None = None) -> T:

@@ -21,6 +21,7 @@ from parity.resampling import draw_weights, resampled_ap
 from parity.spec import STRICT
 
 METRICS = ("AP", "APs", "APm", "APl", "AP50", "AP75")  # what is resampled of each category, the sizes in the order of AREAS
+SIZE_OF_METRIC = (0, 1, 2, 3, 0, 0)  # places in AREAS
 Samples = NDArray[np.float64]
 
 
@@ -49,6 +50,11 @@ class ClassEstimate:
     units: int
     ap: Estimate
     __pydantic_config__ = STRICT
+
+    @property
+    def title(self) -> str:
+        """The class and, where it is one, the size."""
+        return self.name if self.size == "all" else f"{self.name} {self.size}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,24 @@ def units_of(groups: Sequence[Hashable] | None, images: int) -> Indices:
 
 def resampled_differences(reference: Records, candidate: Records, unit_of_image: Indices, bootstrap: Bootstrap) -> Samples:
     """Candidate minus reference of each category and of each of ``METRICS``, (categories, 6, resamples); NaN where nothing defines it."""
-    units = int(unit_of_image.max()) + 1
     pairs = list(zip(reference.categories, candidate.categories, strict=True))
-    parts = []
-    for drawn in draw_weights(units, bootstrap.resamples, seed=bootstrap.seed):
-        weights = drawn[unit_of_image]
-        parts.append([resampled_metrics(theirs, weights) - resampled_metrics(ours, weights) for ours, theirs in pairs])
+    lots = draw_weights(unit_of_image, bootstrap.resamples, seed=bootstrap.seed)
+    parts = [[resampled_difference(ours, theirs, weights) for ours, theirs in pairs] for weights in lots]
     return np.concatenate(parts, axis=-1)
+
+
+def resampled_difference(reference: CategoryRecords, candidate: CategoryRecords, weights: NDArray[np.float32]) -> Samples:
+    """Candidate minus reference of one category, (6, resamples): 0 in every resample with objects where both sides hit the same."""
+    if not same_hits(reference, candidate):
+        return resampled_metrics(candidate, weights) - resampled_metrics(reference, weights)
+    objects = reference.objects[list(SIZE_OF_METRIC)] @ weights
+    return np.where(objects > 0, 0.0, np.nan)
+
+
+def same_hits(one: CategoryRecords, other: CategoryRecords) -> bool:
+    """Whether both sides' detections, best first, are hits and misses on the same images: their AP is the same in every resample."""
+    pairs = ((one.images, other.images), (one.hits, other.hits), (one.ignored, other.ignored))
+    return all(np.array_equal(*pair) for pair in pairs)
 
 
 def resampled_metrics(category: CategoryRecords, weights: NDArray[np.float32]) -> Samples:

@@ -11,11 +11,17 @@ from parity.accuracy import Accuracy
 from parity.comparison import ParityCounts
 from parity.environment import Environment
 from parity.latency import LatencyComparison
-from parity.limits import Limit
+from parity.limits import Limit, Profile
 from parity.metrics import CocoMetrics
 from parity.spec import STRICT
 
 RESULT_SCHEMA = 1
+# every check there is, so that a waiver of none is noticed
+CHECK_NAMES = frozenset(
+    {"repeatable", "names", "checkpoint", "images", "finite", "evidence"}
+    | {"missed", "ghosts", "class_flips", "shifted", "rescored", "edges", "ap_reference", "ap_classes", "f1_deployed", "ap_baseline"}
+    | {"latency"}
+)
 # which counterfactual named a cause; what was read in a file needed none
 WAYS = {"reproduce": "reproduced in the reference's pipeline", "restore": "restored in the candidate", "inspect": "read in the file"}
 LEAVES = {"confirmed": "which leaves nothing beyond the limits", "partial": "which leaves the rest unexplained"}
@@ -46,7 +52,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A measurement held against a limit. ``config`` is the id of the configuration, ``detail`` is for people."""
+    """A measurement held against a limit.
+
+    ``config`` is the id of the configuration, ``detail`` is for people, ``floor`` the measured noise that the limit stands on.
+    """
 
     name: str
     config: str
@@ -55,11 +64,18 @@ class Check:
     limit: float | None
     origin: str
     detail: str
+    floor: float | None = None
     __pydantic_config__ = STRICT
+
+    @property
+    def noise_floors(self) -> str:
+        """The measurement as a multiple of the noise, in words; empty where there is no such."""
+        return f"{self.measured / self.floor:.2g} noise floors" if self.measured is not None and self.floor else ""
 
     def explain(self) -> str:
         """The check in words: what was measured, what is allowed and why, and where."""
         head = f"{self.config}: {self.name} {self.status}: measured {self.measured}, limit {self.limit} ({self.origin})"
+        head = "; ".join(filter(None, (head, self.noise_floors)))
         return f"{head}\n    {self.detail}" if self.detail else head
 
 
@@ -126,6 +142,7 @@ class ConfigResult:
     metrics: MetricComparison | None
     latency_ms: LatencyComparison | None
     accuracy: Accuracy | None = None  # with labels
+    profile: Profile = Profile.FP32  # whether every detection is held, or statistics judge
     spec_sha256: str | None = None  # of the pipeline that the candidate ran as; recorded detections have none
     __pydantic_config__ = STRICT
 
@@ -192,10 +209,10 @@ def failure_text(checks: Iterable[Check], causes: Iterable[Diagnosis]) -> str:
 def judge(name: str, config: str, measured: float | None, limit: Limit, *, detail: str = "") -> Check:
     """Hold a measurement against its limit; what is undefined or NaN is no evidence and does not pass."""
     if measured is None:
-        return Check(name, config, Status.INCONCLUSIVE, None, limit.value, limit.origin, detail or "nothing to measure")
+        return Check(name, config, Status.INCONCLUSIVE, None, limit.value, limit.origin, detail or "nothing to measure", limit.floor)
     finite = measured == measured and abs(measured) != float("inf")  # noqa: PLR0124 - NaN differs from itself
     status = Status.PASS if measured <= limit.value else Status.FAIL
-    return Check(name, config, status, measured if finite else None, limit.value, limit.origin, detail)
+    return Check(name, config, status, measured if finite else None, limit.value, limit.origin, detail, limit.floor)
 
 
 def conclude(checks: Iterable[Check]) -> Verdict:

@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 QUIET = 3  # errors only: ONNX Runtime's own log would mix with the report
 INPUT_TYPES: Mapping[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+FULL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxSession(CheckedSession):
     """An open ONNX file; a float16 input is fed float16, all outputs are handed out as float32."""
 
-    def __init__(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> None:
+    def __init__(self, path: Path, *, device: str = "cpu", threads: int | None = None, optimisation: Any = FULL) -> None:
         content = read_artefact(path, kind="an ONNX file")
         inspected = inspect_model(content, path)
-        self._session = start(path if inspected.external else content, path, provider=provider(device), threads=threads)
+        model = path if inspected.external else content
+        self._session = start(model, path, provider=provider(device), threads=threads, optimisation=optimisation)
         self._input, shape, self._dtype = image_input(self._session, path)
         self._batched = len(self._session.get_inputs()[0].shape) == len(shape)
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -48,11 +50,12 @@ class OnnxSession(CheckedSession):
         self._session = None
 
 
-def start(model: bytes | Path, path: Path, *, provider: str, threads: int | None) -> Any:
-    """ONNX Runtime's session; its errors become ``BadInput``."""
+def start(model: bytes | Path, path: Path, *, provider: str, threads: int | None, optimisation: Any = FULL) -> Any:
+    """ONNX Runtime's session at one of its levels of graph optimisation; its errors become ``BadInput``."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     options.intra_op_num_threads = threads or 0
+    options.graph_optimization_level = optimisation
     try:
         return onnxruntime.InferenceSession(str(model) if isinstance(model, Path) else model, options, providers=[provider])
     except Exception as failure:  # noqa: BLE001 - its exception classes have no common base

@@ -26,15 +26,22 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 class PyTorchSession(CheckedSession):
-    """An eager network. It is copied only where the device or the memory format would change the caller's."""
+    """An eager network. It is copied only where the device, the memory format or the precision would change the caller's.
 
-    def __init__(self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False) -> None:
+    With ``float64`` it computes in double precision; inputs and outputs stay float32.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False, float64: bool = False
+    ) -> None:
         super().__init__("pytorch", ANY_IMAGE, precision=network_precision(network))
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._dtype = torch.float64 if float64 else torch.float32
         place = torch_device(device)
         self._network: Any = network
-        if channels_last or place.type != "cpu":
-            self._network = deepcopy(network).to(place).to(memory_format=self._memory_format)
+        if channels_last or float64 or place.type != "cpu":
+            copy = deepcopy(network).double() if float64 else deepcopy(network)
+            self._network = copy.to(place).to(memory_format=self._memory_format)
         self._device, self._threads = place, threads
 
     def faster(self) -> Session:
@@ -45,7 +52,7 @@ class PyTorchSession(CheckedSession):
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         with torch.inference_mode(), torch_threads(self._threads):
-            batch = torch.from_numpy(tensor).to(self._device, memory_format=self._memory_format)
+            batch = torch.from_numpy(tensor).to(self._device, self._dtype, memory_format=self._memory_format)
             return arrays(self._network(batch))
 
     def _release(self) -> None:

@@ -25,6 +25,8 @@ def compare(
     seed: arguments.Seed = 42,
     candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None,
+    limits: arguments.LimitsFile = None,
+    profile: arguments.ProfileName = None,
     evidence: arguments.Evidence = None,
     terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False,
@@ -58,6 +60,8 @@ def compare(
         latency=not no_latency,
         least_speedup=least_speedup(latency_fail),
         diagnose=not no_diagnosis,
+        limits_file=limits,
+        profile=profile,
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     from parity.report.text import print_result, report_text

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import typer
 
 from parity import arguments
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
-from parity.options import least_speedup, split
+from parity.limits import Profile
+from parity.options import least_speedup, share, split
+from parity.project_file import find_waivers
 from parity.report.output import check_target
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -32,6 +35,10 @@ def gate(
     candidate_spec: arguments.Spec = None,
     candidate_conf: arguments.Cut = None,
     baselines: arguments.Baselines = None,
+    waivers: arguments.Waivers = None,
+    limits: arguments.LimitsFile = None,
+    profile: arguments.ProfileName = None,
+    margin: arguments.Margin = None,
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     end_to_end: arguments.EndToEnd = False,
@@ -46,6 +53,8 @@ def gate(
     explains = ctx.info_name == "diagnose"
     if explains and no_diagnosis:
         raise UsageError("--no-diagnosis leaves nothing of diagnose", expected="diagnose without it, or gate")
+    if explains and waivers is not None:
+        raise UsageError("--waivers does not apply to diagnose", expected="gate, since a waiver explains nothing")
     if explains and certify:
         raise UsageError("--certify is for what passes", expected="gate --certify")
     basic = basic_request(
@@ -69,10 +78,14 @@ def gate(
         data=data,
         images=images,
         baselines=baselines,
+        waivers=None if explains else waivers or find_waivers(Path.cwd()),
         latency=not (no_latency or explains),  # how fast it is explains nothing
         least_speedup=least_speedup(latency_fail),
         certify=certify,
         diagnose=not no_diagnosis,
+        limits_file=limits,
+        profile=profile or (Profile.FP32 if explains else None),  # rounding explains a difference too
+        margin=share("--margin", margin),
     )
     check_target(json, inputs=request.inputs)
     from parity.report.causes import print_diagnosis

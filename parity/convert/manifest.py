@@ -92,7 +92,7 @@ def check_schema(stamp: Stamp, source: Path | str) -> Stamp:
 
 def manifest_path(path: Path) -> Path:
     """Where the manifest of a file lies."""
-    return path.with_name(f"{path.name}.parity.json")
+    return path.with_name(f"{path.name}.manifest.json")
 
 
 def manifest_text(stamp: Stamp, artefact: Path) -> str:

@@ -23,7 +23,7 @@ from parity.diagnose.search import Finding, diagnose, proven
 from parity.diagnose.stages import compare_stages
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, with_all
 from parity.display import display
-from parity.faults import fault
+from parity.faults import Stage, fault
 from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
 from parity.verdict import Diagnosis
 
@@ -62,7 +62,8 @@ def name_causes(gate: Gate, contest: Contest, sides: Sides) -> Causes:
     if stages is None:
         return Causes(name_without_head(gate, contest, sides, chosen))
     network = name_network(gate, contest, images)
-    pipeline = name_pipeline(gate, contest, sides, chosen) if not network or specs_differ(contest) else ()
+    around = specs_differ(contest) or (not network and stages.guilty is not Stage.GRAPH)  # what starts in the graph is not simulated
+    pipeline = name_pipeline(gate, contest, sides, chosen) if around else ()
     known = {each.fault for each in network}
     found = (*network, *(each for each in pipeline if each.fault not in known))  # a declared BGR shows at the network and around it
     explained = any(each.status == "confirmed" for each in found) or stages.guilty is None

@@ -69,8 +69,9 @@ class Evidence:
         self.lowest_score = min((float(scores[-1]) for scores in shown), default=0.0)
         self.highest_score = max((float(scores[0]) for scores in shown), default=0.0)
         typical = float(np.median([scores[0] for scores in shown])) if shown else 0.0  # one number gone astray loosens nothing
-        score = self.limits.score
-        self.scaled_limits = replace(self.limits, score=replace(score, value=score.value * max(typical, 1.0)))
+        score, logit = self.limits.score, self.limits.logit
+        larger = {name: replace(each, value=each.value * max(typical, 1.0)) for name, each in (("score", score), ("logit", logit))}
+        self.scaled_limits = replace(self.limits, **larger)
 
     def on(self, chosen: Sequence[int], *, candidate: Sequence[Detections] | None = None) -> Evidence:
         """The same evidence on other images, or with other detections; what the network gave is shared."""
@@ -165,7 +166,7 @@ def unequal_share(comparisons: Sequence[ImageComparison]) -> float:
     equal = total = 0
     for comparison in comparisons:
         apart = np.union1d(comparison.shifted, comparison.rescored)
-        equal += 2 * (len(comparison.matches.pairs) - len(apart)) + comparison.edges
+        equal += 2 * (len(comparison.matches.pairs) - len(apart)) + len(comparison.edges)
         total += len(comparison.matches.reference) + len(comparison.matches.candidate)
     return 1 - equal / total if total else 0.0
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from parity.comparison import ImageComparison, Rounding
 from parity.datasets import DatasetImage
+from parity.limits import Limits
 from parity.pipeline import Observation
 from parity.spec import Suppress
 
@@ -42,6 +43,7 @@ class Proof:
     witnesses: tuple[Witness, ...]
     thresholds: Suppress
     rounding: Rounding
+    limits: Limits
 
 
 def shows(comparison: ImageComparison) -> dict[str, int]:

@@ -38,16 +38,16 @@ def answer(result: Result, config: ConfigResult) -> Iterator[RenderableType]:
     if causes:
         yield from diagnosis_blocks(causes)
     elif failed:
-        yield from block("NOT NAMED", Verdict.FAIL, config, f"{why_unnamed(result, own)}\nfailed at: {failed}")
+        yield from block("NOT NAMED", Verdict.FAIL, config, f"{why_unnamed(result, config, own)}\nfailed at: {failed}")
     elif doubtful:
         yield from block("INCONCLUSIVE", Verdict.INCONCLUSIVE, config, f"not enough evidence to explain anything: {doubtful}")
     else:
         yield from block("AGREES", Verdict.PASS, config, AGREES)
 
 
-def why_unnamed(result: Result, checks: list[Check]) -> str:
+def why_unnamed(result: Result, config: ConfigResult, checks: list[Check]) -> str:
     """Why a configuration that failed has no named cause."""
-    if not any(map(asks_why, checks)):
+    if not asks_why(checks, config.profile):
         return NOT_SEARCHED
     return NOT_SIMULATED if result.reference.family == "predictions" else UNNAMED
 

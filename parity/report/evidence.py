@@ -23,7 +23,6 @@ from parity.diagnose.minimal import COUNTS, Proof, Witness
 from parity.errors import ParityError, UsageError
 from parity.images import IMAGE_SUFFIXES
 from parity.judging import Outcome
-from parity.limits import Limits
 from parity.replay import Record, RecordedImage, read_record
 from parity.report.output import ANOTHER, said_as_usage
 from parity.request import GateRequest, size_label
@@ -91,14 +90,13 @@ class Failed:
     """A configuration that failed, ``checks`` those that its witnesses show."""
 
     request: GateRequest
-    limits: Limits
     result: Result
     config: ConfigResult
     checks: tuple[Check, ...]
     proof: Proof
 
 
-def write_evidence(request: GateRequest, limits: Limits, outcomes: Sequence[Outcome], result: Result) -> Iterator[str]:
+def write_evidence(request: GateRequest, outcomes: Sequence[Outcome], result: Result) -> Iterator[str]:
     """Write a folder for every configuration that failed, where that was asked for, and say what was written or why nothing was."""
     if request.evidence is None:
         return
@@ -109,7 +107,7 @@ def write_evidence(request: GateRequest, limits: Limits, outcomes: Sequence[Outc
         own = tuple(check for check in failing if check.config == outcome.result.id)
         if outcome.proof is not None and outcome.proof.witnesses:
             shown = tuple(check for check in own if check.name in COUNTS)
-            yield write_folder(request.evidence, Failed(request, limits, result, outcome.result, shown, outcome.proof))
+            yield write_folder(request.evidence, Failed(request, result, outcome.result, shown, outcome.proof))
         elif own:
             names = ", ".join(check.name for check in own)
             yield f"evidence of {outcome.result.id}: no single image shows {names}, so nothing was written"
@@ -185,7 +183,7 @@ def record_of(folder: Path, failed: Failed, witnesses: Mapping[str, Witness]) ->
         checks=failed.checks,
         causes=tuple(cause for cause in result.diagnosis if cause.config == config.id),
         thresholds=proof.thresholds,
-        limits=failed.limits,
+        limits=proof.limits,
         rounding=proof.rounding,
         images=tuple(recorded_image(folder / IMAGES / name, each) for name, each in witnesses.items()),
         files={name: file_digest(folder / name).hex() for name in (REFERENCE, CANDIDATE)},
@@ -199,7 +197,7 @@ def recorded_image(copy: Path, witness: Witness) -> RecordedImage:
     """One image as the record has it."""
     reference, candidate = witness.reference, witness.candidate
     gain, absent = reference.gain or candidate.gain, reference.absent or candidate.absent
-    return RecordedImage(copy.name, witness.image.file_name, file_digest(copy).hex(), witness.shows, gain, absent)
+    return RecordedImage(copy.name, witness.image.file_name, file_digest(copy).hex(), witness.shows, gain, absent, reference.doubts)
 
 
 def live_command(failed: Failed) -> str | None:

@@ -22,7 +22,8 @@ UNDEFINED = "-"
 def print_result(result: Result, console: Console) -> None:
     """Print the verdict, the numbers of every configuration, every check that did not pass, and the notes."""
     console.print(headline(result))
-    for part in (detections_table(result), differences_table(result), latency_table(result)):
+    for make in (detections_table, differences_table, accuracy_table, margins_table, latency_table):
+        part = make(result)
         if part is not None:
             console.print(part)
     listed = [check for status in ORDER for check in result.checks if check.status is status]
@@ -88,6 +89,47 @@ def differences_table(result: Result) -> RenderableType | None:
     return titled("Largest differences of matched detections, in image pixels and score, and AP (COCO, from 0 to 1)", rows)
 
 
+def accuracy_table(result: Result) -> RenderableType | None:
+    """How sure the change of AP is, its worst class and size, and what ships at the deployed threshold on both sides."""
+    labelled = [(config, config.accuracy) for config in result.configs if config.accuracy is not None]
+    if not labelled:
+        return None
+    columns = (
+        "AP change,\n95 % interval",
+        "worst class\nand size",
+        "its AP\nchange",
+        "reference\nF1",
+        "candidate\nF1",
+        "best at\nconfidence",
+    )
+    rows = table("configuration", *columns)
+    for config, accuracy in labelled:
+        worst = accuracy.worst
+        named = (UNDEFINED, UNDEFINED) if worst is None else (worst.title, number(worst.ap.delta, "+.3f"))
+        sides = (accuracy.reference, accuracy.candidate)
+        best = " / ".join("-" if side.best is None else f"{side.best.confidence:.2f}" for side in sides)
+        shipped = (number(side.deployed.f1, ".4f") for side in sides)
+        rows.add_row(safe(config.id), interval(accuracy.statistics.metrics["AP"].ci95), safe(named[0]), named[1], *shipped, best)
+    return titled("Accuracy: paired bootstrap over images; F1 at the deployed threshold, and the thresholds where it is best", rows)
+
+
+def interval(ends: tuple[float, float] | None) -> str:
+    """An interval of differences, a dash where too little is known."""
+    return UNDEFINED if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}"
+
+
+def margins_table(result: Result) -> RenderableType | None:
+    """Every measurement of noise against its limit, passed or not."""
+    told = [check for check in result.checks if check.noise_floors]
+    if not told:
+        return None
+    rows = table("configuration", "check", "measured", "limit", "noise\nfloors", "", left=2)
+    for check in told:
+        floors = number(check.measured and check.floor and check.measured / check.floor, ".2g")
+        rows.add_row(safe(check.config), check.name, number(check.measured, ".2g"), number(check.limit, ".2g"), floors, check.status)
+    return titled("Measurements against their limits, and as multiples of what the reference differs from itself by", rows)
+
+
 def latency_table(result: Result) -> RenderableType | None:
     """Milliseconds of both networks for one image, where both are models."""
     timed = [(config, config.latency_ms) for config in result.configs if config.latency_ms is not None]
@@ -135,7 +177,7 @@ def check_text(check: Check) -> Text:
     if check.status is not Status.NOT_CHECKED:
         measured = "nothing that is a number" if check.measured is None else f"{check.measured:.4g}"
         limit = "" if check.limit is None else f", limit {check.limit:g}"
-        lines.append(safe(f"measured {measured}{limit} ({check.origin})"))
+        lines.append(safe("; ".join(filter(None, (f"measured {measured}{limit} ({check.origin})", check.noise_floors)))))
     lines += [safe(f"- {part}") for part in check.detail.split("; ") if part]
     lines += [safe(f"next: {next_step(check)}", "italic")] if check.status in {Status.FAIL, Status.INCONCLUSIVE} else []
     return Text("\n").join(lines)

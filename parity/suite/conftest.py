@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from parity.errors import ParityError
 from parity.pytest_plugin import settings
+from parity.suite.records import records
 from parity.suite.running import Gates, configs
+from parity.waiver_files import read_waivers
 
 SUITE = Path(__file__).parent
 NOTHING_TO_GATE = (
@@ -35,10 +38,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     gating = any(item.path.is_relative_to(SUITE) and item.get_closest_marker("parity") for item in items)
     if gating and not (asked.checkpoints and asked.data and asked.backends and asked.sizes):
         raise pytest.UsageError(NOTHING_TO_GATE)
+    if gating and asked.waivers:
+        refuse_wrong_waivers(asked.waivers)
+
+
+def refuse_wrong_waivers(path: Path) -> None:
+    """A waiver that says too little is said before anything is run."""
+    try:
+        read_waivers(path)
+    except ParityError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
 def parity_gates(pytestconfig: pytest.Config) -> Iterator[Gates]:
     """All open gates of this run."""
     with ExitStack() as resources:
-        yield Gates(settings(pytestconfig), resources)
+        yield Gates(settings(pytestconfig), resources, records(pytestconfig))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from parity.judging import Outcome, judge_contest
 from parity.models import is_run, model_name
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
+from parity.suite.records import Records
 from parity.verdict import Check, Diagnosis, Result, Status, failure_text
+from parity.waiver_files import read_waivers
+from parity.waivers import waive
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Gates:
 
     settings: ParitySettings
     resources: ExitStack
+    records: Records
     opened: dict[Path, Gate] = field(default_factory=dict)
     met: dict[Config, Contest] = field(default_factory=dict)
     judged: dict[Config, Outcome] = field(default_factory=dict)
@@ -64,6 +69,14 @@ class Gates:
             self.judged[config] = judge_contest(self.gate(config.checkpoint), self.contest(config))
         return self.judged[config]
 
+    def answer(self, question: str, config: Config, checks: Iterable[Check]) -> None:
+        """Record the checks that answer a question, and hold the test to them as far as they are not waived."""
+        made = list(checks)
+        self.records["answered"].append((question, config.id))
+        self.records["checks"] += [(check.name, check.config, str(check.status)) for check in made]
+        waivers = read_waivers(self.settings.waivers) if self.settings.waivers else ()
+        require(waive(made, waivers, today=datetime.now(UTC).date()), self.outcome(config).causes)
+
 
 def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
     """What the options ask for one checkpoint; latency has a test of its own."""
@@ -73,6 +86,7 @@ def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
         data=settings.data_of(checkpoint),
         sizes=settings.sizes,
         baselines=settings.baselines,
+        waivers=settings.waivers,
         trusted=settings.trusted,
         latency=False,
     )
@@ -91,10 +105,16 @@ def configs(settings: ParitySettings, *, backends: Sequence[str]) -> list[Config
 
 
 def require(checks: Iterable[Check], causes: Iterable[Diagnosis] = ()) -> None:
-    """Fail the test unless every check passed, and say the named causes; an inconclusive or unchecked one is said to be that."""
-    failing = [check for check in checks if check.status is not Status.PASS]
+    """Fail the test unless every check passed, and say the named causes; an inconclusive or unchecked one is said to be that.
+
+    A test that only lacks waived checks is an expected failure with the reason, never a pass.
+    """
+    lacking = [check for check in checks if check.status is not Status.PASS]
+    failing = [check for check in lacking if check.status is not Status.WAIVED]
     if failing:
         pytest.fail(failure_text(failing, causes), pytrace=False)
+    if lacking:
+        pytest.xfail("; ".join(f"{check.name} {check.detail}" for check in lacking))
 
 
 def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
@@ -109,7 +129,7 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
             options = {"backends": (), "sizes": (), **options}
         if isinstance(options.get("candidates"), str):
             options["candidates"] = [options["candidates"]]
-        for name in ("data", "images", "candidate_spec", "baselines", "evidence", "terms"):
+        for name in ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms"):
             if isinstance(options.get(name), str):
                 options[name] = Path(options[name])
         listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}

@@ -16,6 +16,7 @@ from parity.contests import Gate, contests, open_gate, reference_detector, refer
 from parity.errors import ParityError
 from parity.faults import fault
 from parity.judging import HAVE_CAUSES, judge_contest
+from parity.limits import Profile
 from parity.models import load_checkpoint
 from parity.request import GateRequest
 from parity.verdict import Status
@@ -50,7 +51,14 @@ class FileJudge:
         """A gate on the images that faults are planted on."""
         ground, size = self._ground, (self._ground.side, self._ground.side)
         request = GateRequest(
-            reference, candidates=("to be made",), data=ground.data, labelled=False, sizes=(size,), threads=1, latency=False
+            reference,
+            candidates=("to be made",),
+            data=ground.data,
+            labelled=False,
+            sizes=(size,),
+            threads=1,
+            latency=False,
+            profile=Profile.FP32,  # what INT8 rounds is a difference, and has a name
         )
         gate = open_gate(request, resources)
         wanted = {image.id for image in ground.open()}

@@ -12,6 +12,7 @@ import pytest
 from gate.running import SIDE, assert_fails, assert_passes, assert_refused, tree_digest, write_rows
 
 from parity.baselines import Baseline, write_baseline
+from parity.cli import main
 from parity.contests import contests, open_gate
 from parity.judging import Outcome, judge_contest
 from parity.request import GateRequest
@@ -174,3 +175,33 @@ def test_a_baseline_of_something_else_is_refused(
     write_baseline(file, replace(baseline, identity=replace(baseline.identity, **other)))
     run = judge(exported, "--baselines", file.parent)
     assert_refused(run, exit_code=14, names=file.name, says=next(iter(other)))
+
+
+def test_an_update_stores_what_the_gate_is_then_held_against(
+    judge: Callable[..., Run], reference: Path, exported: Path, instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+    sides = ("--reference", reference, "--candidate", exported, "--data", instances, "--imgsz", SIDE, "--threads", 1, "--no-latency")
+    folder = tmp_path / "baselines"
+
+    codes = [main(["baseline", command, *map(str, sides), "--baselines", str(folder)]) for command in ("diff", "update", "diff")]
+
+    assert codes == [1, 0, 0]
+    assert judge(exported, "--baselines", folder).statuses["ap_baseline"] == "pass"
+
+
+@pytest.mark.parametrize(("expires", "exit_code", "status"), [("2999-01-31", 0, "waived"), ("2020-01-31", 1, "fail")])
+def test_a_failed_check_is_waived_until_its_waiver_expires(
+    judge: Callable[..., Run], exported: Path, tmp_path: Path, expires: str, exit_code: int, status: str
+) -> None:
+    waivers, folder = tmp_path / "waivers.toml", tmp_path / "baselines"
+    waivers.write_text(
+        "[[tool.parity.waivers]]\ncheck = 'ap_baseline'\nconfig = 'yolov8n_shapes-*'\nreason = 'not stored yet'\nowner = 'Ada'\n"
+        f"expires = {expires}\n"
+    )
+    run = judge(exported, "--baselines", folder, "--waivers", waivers)
+    check = run.check("ap_baseline")
+    assert (run.exit_code, check["status"], check["limit"]) == (exit_code, status, 0.002)
+    assert f"waived by Ada until {expires}: not stored yet" in check["detail"] or f"expired on {expires}" in check["detail"]
+    assert f"waivers: 1 in {waivers}" in run.result["notes"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "parity"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-STAGES = ("boxes", "preprocess", "decode", "suppress", "restore", "match")
+STAGES = ("boxes", "preprocess", "decode", "suppress", "restore", "match", "doubts", "edges", "noise")
 EDGES = (
     *("backends", "models", "convert", "datasets", "images", "candidates", "baselines"),
     *("report", "commands", "cli", "pytest_plugin", "suite"),

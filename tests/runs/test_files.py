@@ -48,7 +48,7 @@ def read(path: Path) -> Any:
 def test_every_file_is_written_under_its_name(evaluated: Evaluated) -> None:
     run, _ = evaluated
     assert {path.name for path in (run / "onnx_model").iterdir()} == {
-        *("model.onnx", "model.onnx.parity.json", "conversion_summary.txt", "comparison.json")
+        *("model.onnx", "model.onnx.manifest.json", "conversion_summary.txt", "comparison.json")
     }
     for folder, side in ((PTH, "pytorch"), (ONNX, "onnx")):
         names = {f"{side}_metrics.json", f"{side}_predictions.json", "ground_truth_coco.json", "visualizations"}

@@ -42,7 +42,7 @@ def exact(candidate: float | None, **others: Any) -> Check:
 
 def by_statistics(found: PairedStatistics) -> dict[str, Check]:
     """The checks of an INT8 candidate by name."""
-    result = config(accuracy=Accuracy(found, POINTS, POINTS))
+    result = config(accuracy=Accuracy(found, None, POINTS, POINTS))
     return {check.name: check for check in accuracy_checks(result, FLOAT32, MARGIN, detail="above 0.001")}
 
 

@@ -10,12 +10,28 @@ from pathlib import Path
 import pytest
 from oracles.samples import metrics, some_environment
 
-from parity.baselines import Baseline, Identity, baseline_path, changes, check_identity, load_baseline, slug, write_baseline
-from parity.errors import BaselineError
-from parity.sealed import write_sealed
+from parity.backends.base import Precision
+from parity.baselines import (
+    Baseline,
+    Identity,
+    baseline_files,
+    baseline_path,
+    check_identity,
+    incomparable,
+    load_baseline,
+    read_baseline,
+    require_reviewer,
+    slug,
+    write_baseline,
+)
+from parity.environment import Environment
+from parity.errors import BaselineError, UsageError
+from parity.files import kept_path
+from parity.sealed import sealed_text, write_sealed
 
 IDENTITY = Identity("a" * 64, "b" * 64, "c" * 64, "onnx", (640, 640))
 BASELINE = Baseline(IDENTITY, metrics(0.25, APs=None), 12, some_environment())
+OTHER_ENVIRONMENT = replace(some_environment(), instruction_sets=("avx2", "avx512_vnni"))
 
 
 @pytest.fixture
@@ -86,23 +102,80 @@ def test_another_schema_is_refused(stored: Path) -> None:
 )
 def test_a_baseline_of_something_else_is_refused(field: str, value: object) -> None:
     with pytest.raises(BaselineError, match=rf"is of something else; found {field}"):
-        check_identity(Path("a.json"), IDENTITY, replace(IDENTITY, **{field: value}))
+        check_identity(Path("a.json"), BASELINE, replace(BASELINE, identity=replace(IDENTITY, **{field: value})))
 
 
 def test_a_baseline_of_the_same_is_taken() -> None:
-    check_identity(Path("a.json"), IDENTITY, replace(IDENTITY))
+    check_identity(Path("a.json"), BASELINE, replace(BASELINE, environment=OTHER_ENVIRONMENT, latency_ms=12.5))
 
 
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_the_old_file_stays_when_writing_fails(failing: str, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
+def test_a_baseline_of_another_precision_is_refused() -> None:
+    with pytest.raises(BaselineError, match="is of something else; found precision int8; expected precision fp32"):
+        check_identity(Path("a.json"), BASELINE, replace(BASELINE, precision="int8"))
 
-    monkeypatch.setattr({"fsync": "os.fsync", "replace": "pathlib.Path.replace"}[failing], fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_baseline(stored, replace(BASELINE, detections=99))
+
+INT8 = replace(BASELINE, precision="int8")
+UNKNOWN = replace(some_environment(), instruction_sets=())
+
+
+@pytest.mark.parametrize(
+    ("environment", "why"),
+    [
+        (OTHER_ENVIRONMENT, "stored with avx2, here avx2, avx512_vnni"),
+        (UNKNOWN, "stored with avx2, here Linux x86_64, a processor"),
+        (replace(some_environment(), packages={"numpy": "3.0.0"}), ""),
+    ],
+)
+def test_int8_compares_on_the_same_instruction_sets_alone(environment: Environment, why: str) -> None:
+    assert incomparable(INT8, replace(INT8, environment=environment)).endswith(why)
+    assert bool(incomparable(INT8, replace(INT8, environment=environment))) == bool(why)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_floats_compare_across_instruction_sets(precision: Precision) -> None:
+    stored = replace(BASELINE, precision=precision)
+    assert incomparable(stored, replace(stored, environment=OTHER_ENVIRONMENT)) == ""
+
+
+def test_a_baseline_from_before_precisions_were_stored_is_one_of_float32(stored: Path) -> None:
+    plain = json.loads(stored.read_text())["baseline"]
+    older = {name: value for name, value in plain.items() if name not in {"precision", "latency_ms"}}
+    stored.write_text(sealed_text("baseline", older))
     assert load_baseline(stored) == BASELINE
-    assert len(list(stored.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"), [({"CI": "true"}, "CI=true"), ({"PYTEST_XDIST_WORKER_COUNT": "2"}, "several pytest-xdist")]
+)
+def test_nobody_reviews_in_ci_and_one_process_writes(variables: dict[str, str], found: str) -> None:
+    with pytest.raises(UsageError, match=found) as caught:
+        require_reviewer(variables)
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("variables", [{}, {"CI": ""}, {"PYTEST_XDIST_WORKER_COUNT": "1"}])
+def test_a_person_may_update(variables: dict[str, str]) -> None:
+    require_reviewer(variables)
+
+
+def test_what_a_baseline_replaces_is_kept_and_named_where_the_new_one_is_damaged(stored: Path) -> None:
+    write_baseline(stored, replace(BASELINE, detections=99))
+    assert read_baseline(kept_path(stored)) == BASELINE
+    stored.write_text("{}")
+    with pytest.raises(BaselineError, match=r"take a\.json\.bak"):
+        load_baseline(stored)
+
+
+def test_a_missing_baseline_that_is_asked_for_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BaselineError, match=r"a\.json: the baseline cannot be read"):
+        read_baseline(tmp_path / "a.json")
+
+
+def test_a_folder_lists_its_baselines_and_nothing_else(stored: Path) -> None:
+    write_baseline(stored, replace(BASELINE, detections=99))
+    assert [path.name for path in stored.parent.iterdir() if path.suffix == ".bak"] == ["a.json.bak"]
+    assert baseline_files(stored.parent) == (stored,)
+    assert baseline_files(stored) == (stored,)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +204,6 @@ def test_the_file_is_named_by_the_configuration(imgsz: tuple[int, int], name: st
     assert baseline_path(Path("b"), model="m", dataset="d", backend="onnx", imgsz=imgsz) == Path("b") / name
 
 
-def test_an_update_says_what_changes() -> None:
-    newer = replace(BASELINE, metrics=metrics(0.25, APs=None, AP50=0.5))
-    assert changes(BASELINE, newer) == "AP50 0.2500 → 0.5000"
-    assert changes(BASELINE, BASELINE) == "no change in the metrics"
-    assert "AP none → 0.2500" in changes(None, BASELINE)
+def test_another_precision_has_a_file_of_its_own() -> None:
+    name = baseline_path(Path("b"), model="m", dataset="d", backend="onnx", imgsz=(640, 640), precision="int8").name
+    assert name == "m-d-onnx-int8-640.json"

@@ -12,14 +12,14 @@ from oracles.samples import Row, dataset, found, truth
 from parity.checks import Compared, class_name, describe, evidence, extreme, parity_checks
 from parity.comparison import Rounding, compare_image
 from parity.detections import Detections
-from parity.limits import FLOAT32
+from parity.limits import FLOAT32, Profile
 from parity.spec import Suppress
 from parity.verdict import Check, Status, Verdict, conclude
 
 A: Row = (10, 10, 50, 50, 0.9, 0)
 B: Row = (100, 100, 160, 160, 0.6, 1)
 NAMES = ("cat", "dog\x1b[31m")
-ALL = ("images", "finite", "evidence", "missed", "ghosts", "class_flips", "shifted", "rescored")
+ALL = ("images", "finite", "evidence", "missed", "ghosts", "class_flips", "shifted", "rescored", "edges")
 
 
 def compared(*pairs: tuple[Detections, Detections], absent: bool = False) -> Compared:
@@ -69,6 +69,45 @@ def test_each_difference_fails_its_own_check_and_names_image_and_class(
     assert detail in checks[name].detail
     assert r"im\u202eage0.jpg" in checks[name].detail
     assert checks[name].detail.isprintable()
+
+
+EDGE: Row = (*B[:4], 0.25005, 1)
+
+
+def test_as_many_edges_as_noise_makes_pass_and_say_why_they_are_edges() -> None:
+    check = checks_of((found(A, EDGE), found(A)))["edges"]
+    assert (check.status, check.measured, check.limit) == (Status.PASS, 1, 1)
+    assert r"dog\x1b[31m 0.250050 at (100.0, 100.0, 160.0, 160.0) only in the reference: confidence, at 0.42 of the margin" in check.detail
+
+
+def test_more_edges_than_noise_makes_fail() -> None:
+    check = checks_of(*[(found(A, EDGE), found(A))] * 9)["edges"]
+    assert (check.status, check.measured, check.limit) == (Status.FAIL, 9, 1)
+    assert "rule of three; 99.9% of healthy runs have no more on 18 detections" in check.origin
+
+
+def test_edges_of_rounded_numbers_are_counted_and_not_held() -> None:
+    rounded = replace(compared(*[(found(A, EDGE), found(A))] * 9), rounded=True)
+    (check,) = (check for check in parity_checks(rounded) if check.name == "edges")
+    assert (check.status, check.measured) == (Status.NOT_CHECKED, 9)
+    assert "numbers were rounded" in check.detail
+
+
+@pytest.mark.parametrize("profile", [Profile.FP16, Profile.INT8])
+def test_at_a_lower_precision_single_detections_are_shown_and_not_held(profile: Profile) -> None:
+    pairs = (found(A, B), with_nan(found((10.5, *A[1:])))), (found(A), found(A, B))
+    checks = {check.name: check for check in parity_checks(replace(compared(*pairs), profile=profile))}
+    assert [name for name, check in checks.items() if check.status is Status.NOT_CHECKED] == list(ALL[3:])
+    assert checks["finite"].status is Status.FAIL
+    assert [checks[name].measured for name in ("missed", "ghosts", "shifted")] == [1, 1, 0.5]
+    assert f"not held at {profile}" in checks["missed"].detail
+
+
+def test_a_passing_measurement_says_what_would_have_been_enough() -> None:
+    check = checks_of((found(A), found((10.0024, *A[1:]))))["shifted"]
+    assert check.status is Status.PASS
+    assert "0 of 1 beyond; 0.0024 network px would have passed" in check.detail
+    assert check.noise_floors == "0.5 noise floors"
 
 
 def test_an_absent_image_fails() -> None:

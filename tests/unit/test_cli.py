@@ -23,6 +23,7 @@ from parity.errors import (
     UntrustedInput,
     UsageError,
 )
+from parity.limits import Profile
 from parity.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def test_certify_reaches_the_gate(asked: list[GateRequest]) -> None:
 def test_diagnose_takes_what_gate_takes_always_searches_and_never_measures_latency(asked: list[GateRequest]) -> None:
     more = ("--imgsz", "320", "--conf", "0.5", "--candidate-conf", "0.3", "--evidence", "e")
     assert [cli.main([command, *GATE[1:], *more]) for command in ("gate", "diagnose")] == [0, 0]
-    assert asked[1] == replace(asked[0], latency=False)
+    assert asked[1] == replace(asked[0], latency=False, profile=Profile.FP32)  # what was rounded is explained too
     assert (asked[1].evidence, asked[1].diagnose) == (Path("e"), True)
 
 
@@ -192,6 +193,13 @@ def test_diagnose_ends_and_writes_json_as_gate_does(
     gate_ends(replace(result(), verdict=verdict))
     assert cli.main(["diagnose", *GATE[1:], "--json", "-"]) == code
     assert json.loads(capsys.readouterr().out)["verdict"] == verdict
+
+
+def test_profile_and_margin_say_how_a_candidate_is_judged(asked: list[GateRequest], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*GATE, "--profile", "int8", "--margin", "0.02"]) == 0
+    assert (asked[0].profile, asked[0].margin) == (Profile.INT8, 0.02)
+    assert [cli.main([*GATE, *wrong]) for wrong in (("--profile", "int4"), ("--margin", "2"))] == [4, 4]
+    assert "out of range" in capsys.readouterr().err
 
 
 def test_diagnose_answers_before_it_counts(asked: list[GateRequest], capsys: pytest.CaptureFixture[str]) -> None:

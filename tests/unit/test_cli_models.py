@@ -52,7 +52,7 @@ def test_convert_says_what_it_wrote_and_how_it_was_checked(folder: Path, tmp_pat
     shown = " ".join(capsys.readouterr().out.split())
     assert "tiny_64.onnx" in "".join(shown.split())
     assert "checked against the checkpoint: same raw outputs on one image, within 0.05 px and 0.001 of score" in shown
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"tiny_64.onnx", "tiny_64.onnx.parity.json"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"tiny_64.onnx", "tiny_64.onnx.manifest.json"}
 
 
 def test_print_spec_prints_json_and_converts_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ def compared(reference: Detections, candidate: Detections, **changes: Any) -> Im
 def kinds(comparison: ImageComparison) -> dict[str, int]:
     """How many of each difference there are, without those that do not occur."""
     sizes = {name: len(getattr(comparison, name)) for name in ("missed", "ghosts", "shifted", "rescored")}
-    sizes |= {"flips": len(comparison.matches.class_flips), "edges": comparison.edges, "non_finite": comparison.non_finite}
+    sizes |= {"flips": len(comparison.matches.class_flips), "edges": len(comparison.edges), "non_finite": comparison.non_finite}
     return {name: size for name, size in sizes.items() if size}
 
 

@@ -6,18 +6,52 @@ from dataclasses import fields
 
 import pytest
 
-from parity.limits import BY_FAMILY, EVALUATION_CONFIDENCE, FLOAT32, MATCH_IOU, MAX_ROUNDING_PX, MAX_ROUNDING_SCORE, Limit, Limits
+from parity.limits import (
+    BY_FAMILY,
+    EVALUATION_CONFIDENCE,
+    FLOAT32,
+    MATCH_IOU,
+    MAX_ROUNDING_PX,
+    MAX_ROUNDING_SCORE,
+    PROFILES,
+    Limit,
+    Limits,
+    Profile,
+    limits_of,
+)
 
 NOISE_PX, NOISE_SCORE = 4.8e-3, 9.8e-6  # the largest differences of a float32 raw head from float64, as measured
 
 
-@pytest.mark.parametrize("limits", [FLOAT32, *BY_FAMILY.values()])
+@pytest.mark.parametrize("limits", [*PROFILES.values(), *BY_FAMILY.values()])
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
 def test_every_limit_says_where_it_comes_from(name: str, limits: Limits) -> None:
     limit: Limit = getattr(limits, name)
     assert limit.value >= 0
     assert len(limit.unit) > 1
     assert len(limit.origin) > 10
+
+
+@pytest.mark.parametrize("limits", [*PROFILES.values(), *BY_FAMILY.values()])
+def test_what_is_measured_stands_on_a_noise_that_was_measured(limits: Limits) -> None:
+    measured = (limits.box, limits.score, limits.logit)
+    assert all(limit.floor is not None and 0 < limit.floor < limit.value for limit in measured)
+    assert limits.none.floor is None
+
+
+def test_every_profile_has_limits_and_a_lower_precision_wider_ones() -> None:
+    assert set(PROFILES) == set(Profile)
+    widths = [PROFILES[profile].box.value for profile in (Profile.FP32, Profile.FP16, Profile.INT8)]
+    assert widths == sorted(widths)
+    assert [profile for profile in Profile if profile.exact] == [Profile.FP32]
+
+
+@pytest.mark.parametrize(
+    ("family", "profile", "limits"),
+    [("ultralytics", "fp32", FLOAT32), ("torchvision", "fp32", BY_FAMILY["torchvision"]), ("torchvision", "int8", PROFILES[Profile.INT8])],
+)
+def test_a_family_has_its_own_limits_in_float32(family: str, profile: str, limits: Limits) -> None:
+    assert limits_of(family, Profile(profile)) is limits
 
 
 def test_limits_lie_above_the_measured_noise() -> None:

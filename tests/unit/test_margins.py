@@ -7,7 +7,7 @@ from math import nan
 import pytest
 
 from parity.limits import BOOTSTRAP, MARGINS
-from parity.margins import ONE_SIDED, TWO_SIDED, drop_p_value, holm, images_needed, judge_classes, judge_margin
+from parity.margins import ONE_SIDED, TWO_SIDED, drop_p_value, holm, images_needed, judge_classes, judge_margin, worst_line
 from parity.statistics import ClassEstimate, Estimate, PairedStatistics
 
 
@@ -136,3 +136,11 @@ def test_holm_is_that_of_r() -> None:
 
 def test_margins_of_quantised_models_are_wider_than_of_half_precision() -> None:
     assert MARGINS["fp16"].ap.value < MARGINS["int8"].ap.value < MARGINS["int8"].per_class.value
+
+
+def test_the_worst_line_has_the_strongest_evidence_of_a_loss() -> None:
+    small = line("red_triangle", -0.061, 0.005, size="small")
+    found = statistics(line("a", 0.02), line("b", -0.2, 0.2), small, line("rare", -0.9, None), line("once", -0.9, units=1))
+    assert worst_line(found) == small
+    assert small.title == "red_triangle small"
+    assert worst_line(statistics(line("a", 0.02), line("b", 0.0))) is None

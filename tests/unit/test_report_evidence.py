@@ -21,7 +21,7 @@ from parity.verdict import CandidateId, ReferenceId
 def failed(request: GateRequest, *, family: str = "ultralytics", **others: Any) -> Failed:
     """A configuration that failed on this request."""
     whole = result(reference=ReferenceId("m.pt", "1" * 64, family))
-    return Failed(request, FLOAT32, whole, config(**others), (), Proof((), Suppress(), Rounding()))
+    return Failed(request, whole, config(**others), (), Proof((), Suppress(), Rounding(), FLOAT32))
 
 
 def words(request: GateRequest, **others: Any) -> list[str]:

@@ -64,6 +64,15 @@ def test_a_failure_says_measurement_limit_origin_detail_and_what_to_do() -> None
     assert NEXT_STEPS["missed"] in text
 
 
+def test_every_measurement_of_noise_is_shown_against_it_whether_it_passed_or_not() -> None:
+    good = check(name="shifted", measured=0.002, limit=0.01, floor=0.001)
+    bad = check(Status.FAIL, name="rescored", measured=0.5, limit=0.01, floor=0.001)
+    text = squeezed(report_text(replace(result(), checks=(good, bad))))
+    assert "m-onnx-640 shifted 0.002 0.01 2 pass" in text
+    assert "m-onnx-640 rescored 0.5 0.01 5e+02 fail" in text
+    assert "measured 0.5, limit 0.01 (every one is a difference); 5e+02 noise floors" in text
+
+
 def test_unchecked_checks_say_why_and_failures_come_before_them() -> None:
     unchecked = check(Status.NOT_CHECKED, name="ap_baseline", measured=None, detail="no --baselines were given")
     doubtful = check(Status.INCONCLUSIVE, name="evidence", limit=None, measured=0)
@@ -168,3 +177,14 @@ def test_progress_on_a_terminal_hands_on_all_items_and_shows_the_label(
     out, err = capsys.readouterr()
     assert out == ""
     assert "[red]label" in err
+
+
+def test_what_is_waived_is_shown_with_its_reason_and_never_as_passed() -> None:
+    detail = "waived by Ada until 2027-01-31: a known rounding; 3 of 9 beyond"
+    shown = squeezed(
+        report_text(result(checks=(check(), check(Status.WAIVED, name="rescored", measured=0.5, limit=0.0001, detail=detail))))
+    )
+    assert "WAIVED rescored m-onnx-640" in shown
+    assert "measured 0.5, limit 0.0001" in shown
+    assert "- waived by Ada until 2027-01-31: a known rounding - 3 of 9 beyond" in shown
+    assert "checks: 1 pass, 1 waived" in shown

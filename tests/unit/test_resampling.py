@@ -60,7 +60,7 @@ def test_another_weight_is_seen_by_that_comparison() -> None:
 @given(seeds)
 def test_single_precision_is_enough(seed: int) -> None:
     data, detections = random_sample(seed)
-    weights = next(draw_weights(len(data), 50, seed=seed))
+    weights = next(draw_weights(np.arange(len(data)), 50, seed=seed))
     category = record(data, detections, CLASSES).categories[0]
     exact = resampled_ap(category, 0, weights.astype(np.float64))
     np.testing.assert_allclose(resampled_ap(category, 0, weights), exact, rtol=0, atol=1e-6)
@@ -71,8 +71,8 @@ def test_recall_thresholds_are_reached_when_pycocotools_says_so(objects: int) ->
     hits = np.arange(1, objects + 1)
     none = np.zeros((1, objects), np.float32)
     sums = Sums(none, none, none[0], np.full(objects, objects, np.float32))
-    expected = np.searchsorted(RECALL_THRESHOLDS, hits / objects, side="right") - 1
-    assert sums.recall_thresholds((hits * PARTS).astype(np.float32)).tolist() == expected.tolist()
+    expected = np.searchsorted(RECALL_THRESHOLDS, hits / objects, side="right")
+    assert sums.recall_thresholds((hits * PARTS).astype(np.float32)[None])[0].tolist() == expected.tolist()
 
 
 def test_the_thresholds_that_lie_late_are_those_known() -> None:
@@ -80,17 +80,24 @@ def test_the_thresholds_that_lie_late_are_those_known() -> None:
 
 
 def test_each_resample_draws_as_many_as_there_are() -> None:
-    (weights,) = draw_weights(30, 500, seed=1)
+    (weights,) = draw_weights(np.arange(30), 500, seed=1)
     assert weights.shape == (30, 500)
     assert (weights.sum(0) == 30).all()
     assert weights.var() == pytest.approx(29 / 30, abs=0.05)  # multinomial: 1 - 1 / n
 
 
+def test_images_of_one_unit_are_drawn_together() -> None:
+    (weights,) = draw_weights(np.array([0, 1, 0, 2, 1]), 50, seed=1)
+    np.testing.assert_array_equal(weights[[0, 1]], weights[[2, 4]])
+    assert (weights[[0, 1, 3]].sum(0) == 3).all()
+    assert weights.flags.c_contiguous
+
+
 def test_the_seed_decides_and_the_lots_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    (first,) = draw_weights(30, 50, seed=1)
-    (other,) = draw_weights(30, 50, seed=2)
+    (first,) = draw_weights(np.arange(30), 50, seed=1)
+    (other,) = draw_weights(np.arange(30), 50, seed=2)
     monkeypatch.setattr("parity.resampling.LARGEST_DRAW", 30 * 7)
-    lots = list(draw_weights(30, 50, seed=1))
+    lots = list(draw_weights(np.arange(30), 50, seed=1))
     assert len(lots) == 8
     np.testing.assert_array_equal(np.concatenate(lots, axis=1), first)
     assert (other != first).any()

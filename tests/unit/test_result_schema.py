@@ -29,7 +29,8 @@ KEYS = {
     "": {"schema", "verdict", "reference", "dataset", "configs", "checks", "diagnosis", "environment", "notes"},
     "reference": {"path", "sha256", "family"},
     "dataset": {"name", "images", "sha256"},
-    "configs.0": {"id", "backend", "imgsz", "candidate", "conf", "iou", "parity", "metrics", "latency_ms", "accuracy", "spec_sha256"},
+    "configs.0": {"id", "backend", "imgsz", "candidate", "conf", "iou", "parity", "metrics", "latency_ms"}
+    | {"accuracy", "profile", "spec_sha256"},
     "configs.0.candidate": {"kind", "path", "sha256"},
     "configs.0.parity": PARITY | {"max_box_px", "max_score"},
     "configs.0.metrics": {"reference", "candidate", "delta"},
@@ -41,7 +42,7 @@ KEYS = {
     "configs.0.latency_ms.reference": {"median", "p95", "p99", "fps"},
     "configs.0.latency_ms.candidate": {"median", "p95", "p99", "fps"},
     "configs.0.latency_ms.speedup": {"value", "ci95"},
-    "checks.0": {"name", "config", "status", "measured", "limit", "origin", "detail"},
+    "checks.0": {"name", "config", "status", "measured", "limit", "origin", "detail", "floor"},
     "diagnosis.0": {"config", "fault", "stage", "parameters", "explains", "status", "method", "message", "fix", "alternatives"},
 }
 

@@ -14,7 +14,17 @@ from parity.detections import Detections
 from parity.limits import BOOTSTRAP
 from parity.metrics import evaluate
 from parity.records import Records, record
-from parity.statistics import METRICS, PairedStatistics, compare_records, estimate, units_of
+from parity.resampling import draw_weights
+from parity.statistics import (
+    METRICS,
+    PairedStatistics,
+    compare_records,
+    estimate,
+    resampled_difference,
+    resampled_metrics,
+    same_hits,
+    units_of,
+)
 
 CATEGORIES = ((0, "box"), (1, "ring"))
 QUICK = replace(BOOTSTRAP, resamples=300)
@@ -58,6 +68,22 @@ def test_equal_sides_differ_by_nothing_surely() -> None:
     data = some_data(25)
     answers = side(data, blur=3, seed=1)
     assert astuple(compared(data, answers, answers).metrics["AP"])[2:] == (0, (0, 0), 0)
+
+
+def test_sides_that_hit_the_same_are_resampled_as_if_they_did_not() -> None:
+    data = some_data(8)
+    (one, *_) = record(data, side(data, blur=3, seed=1), same_classes(2)).categories
+    lots = next(draw_weights(np.arange(8), 200, seed=1))
+    np.testing.assert_array_equal(resampled_difference(one, one, lots), resampled_metrics(one, lots) - resampled_metrics(one, lots))
+
+
+def test_one_other_hit_is_not_the_same() -> None:
+    data = some_data(8)
+    (one, *_) = record(data, side(data, blur=3, seed=1), same_classes(2)).categories
+    hits = one.hits.copy()
+    hits[0, 0, 0] ^= True
+    assert same_hits(one, one)
+    assert not same_hits(one, replace(one, hits=hits))
 
 
 def test_a_worse_side_is_below_with_certainty() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,9 @@ from oracles.samples import metrics, some_environment
 
 from parity.comparison import count
 from parity.limits import Limit
+from parity.report.next_steps import NEXT_STEPS
 from parity.verdict import (
+    CHECK_NAMES,
     CandidateId,
     Check,
     ConfigResult,
@@ -57,6 +61,18 @@ def test_a_measurement_is_held_against_its_limit(measured: float | None, status:
 def test_a_detail_is_kept_and_nothing_to_measure_is_said() -> None:
     assert judge("shifted", "c", 1, LIMIT, detail="here").detail == "here"
     assert judge("shifted", "c", None, LIMIT).detail == "nothing to measure"
+
+
+@pytest.mark.parametrize(("measured", "status"), [(0.005, "pass"), (0.02, "fail")])
+def test_a_check_tells_its_multiple_of_the_noise_whether_it_passed_or_not(measured: float, status: str) -> None:
+    judged = judge("shifted", "c", measured, replace(LIMIT, floor=0.001))
+    assert judged.floor == 0.001
+    assert judged.explain() == f"c: shifted {status}: measured {measured}, limit 0.01 (measured); {measured / 0.001:.2g} noise floors"
+
+
+def test_what_is_counted_has_no_multiple_of_the_noise() -> None:
+    assert judge("missed", "c", 3, LIMIT).noise_floors == ""
+    assert judge("shifted", "c", None, replace(LIMIT, floor=0.001)).noise_floors == ""
 
 
 @pytest.mark.parametrize(
@@ -132,3 +148,45 @@ def test_a_result_explains_itself_with_its_causes_before_its_checks() -> None:
         "    a.jpg: cat",
     ]
     assert results.result().explain() == "parity: pass"
+
+
+# Names of checks
+
+SOURCES = [path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "parity").rglob("*.py")]
+
+
+def calls(tree: ast.AST, makers: set[str]) -> list[ast.Call]:
+    """Every call of a function by its plain name."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return [call for call in found if call.func.id in makers and call.args]
+
+
+def makers_of_checks(trees: list[ast.Module]) -> set[str]:
+    """``Check`` and whatever hands its own argument ``name`` on to it."""
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    known = {"Check", "judge"}
+    return known | {each.name for each in functions if any(ast.unparse(call.args[0]) == "name" for call in calls(each, known))}
+
+
+def names_of_checks(sources: list[str]) -> set[str]:
+    """The names that checks are made with where they are written out, and what ``CHECK`` stands for."""
+    trees = [ast.parse(source) for source in sources]
+    makers = makers_of_checks(trees)
+    first = [call.args[0] for tree in trees for call in calls(tree, makers)]
+    constants = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    first += [node.value for node in constants if ast.unparse(node.targets[0]) == "CHECK"]
+    return {node.value for node in first if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_every_check_that_is_made_is_listed_and_every_listed_one_is_made() -> None:
+    assert names_of_checks(SOURCES) == CHECK_NAMES
+
+
+def test_a_check_that_is_made_is_found() -> None:
+    straight = "judge('a', 'm', 1, limit)\nCheck('b', 'm', status, 1, 2, '', '')\nCHECK = 'd'\njudge(CHECK, 'm', 1, limit)"
+    assert names_of_checks([straight]) == {"a", "b", "d"}
+    assert names_of_checks(["def within(name):\n    return Check(name, 'm')", "within('e')\nother('f')"]) == {"e"}
+
+
+def test_every_check_has_a_next_step() -> None:
+    assert set(NEXT_STEPS) == CHECK_NAMES

@@ -53,7 +53,7 @@ def test_the_file_is_named_after_checkpoint_and_size(converted: Callable[[str], 
 
 def test_nothing_is_left_but_files_and_manifests(converted: Callable[[str], Path], saved: Path) -> None:
     left = sorted(path.name for path in converted("onnx").parent.iterdir())
-    assert left == ["tiny_64.onnx", "tiny_64.onnx.parity.json", "tiny_64.torchscript", "tiny_64.torchscript.parity.json"]
+    assert left == ["tiny_64.onnx", "tiny_64.onnx.manifest.json", "tiny_64.torchscript", "tiny_64.torchscript.manifest.json"]
     assert list(saved.parent.iterdir()) == [saved]
 
 
