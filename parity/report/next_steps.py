@@ -15,7 +15,7 @@ NEXT_STEPS = {
     "shifted": f"compare how images are fitted (letterbox, rect, stretch) and boxes put back: {SPEC}",
     "rescored": f"compare colour channels, pixel scale, interpolation and activation: {SPEC}",
     "edges": "look for what moves scores a little everywhere: another runtime, precision or resize; or calibrate on more images",
-    "ap_reference": "look at the other checks first: AP is only their sum",
+    "ap_reference": "look at the other checks first, AP is only their sum; where statistics judge, round fewer layers or calibrate better",
     "ap_classes": "look at the images of the classes named above; give more images of those that the data cannot judge",
     "f1_deployed": "compare the best thresholds named above: a shifted optimum asks for another deployed threshold",
     "ap_baseline": "find the change since the baseline was stored; update it only after a review",
