@@ -246,8 +246,11 @@ def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) 
 
 
 def error_of_logit(scores: Floats, margins: NoiseMargins, *, step: float) -> Floats:
-    """What noise may do to logits, with a rounding step of the score: near 0 and 1 that is the larger part."""
-    return margins.logit + step / np.clip(scores * (1 - scores), LEAST_SHARE, None)
+    """What noise may do to logits, with what a step down does to the score: where it is nearly 1, that is the larger part.
+
+    A score of 1 stays one step from certainty, and is not brought near any threshold.
+    """
+    return margins.logit + log_odds(scores) - log_odds(scores - step)
 
 
 def doubt(box: Floats, rivals: Rivals, place: int, *, kept: bool, cause: Cause, margin: float | None) -> Doubt:

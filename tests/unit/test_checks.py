@@ -100,7 +100,7 @@ def test_at_a_lower_precision_single_detections_are_shown_and_not_held(profile: 
     assert [name for name, check in checks.items() if check.status is Status.NOT_CHECKED] == list(ALL[3:])
     assert checks["finite"].status is Status.FAIL
     assert [checks[name].measured for name in ("missed", "ghosts", "shifted")] == [1, 1, 0.5]
-    assert f"not held at {profile}" in checks["missed"].detail
+    assert f"not held in {profile}" in checks["missed"].detail
 
 
 def test_a_passing_measurement_says_what_would_have_been_enough() -> None:

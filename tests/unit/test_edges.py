@@ -205,3 +205,19 @@ def noisy(scene: Scene, data: st.DataObject) -> Scene:
     noise = data.draw(arrays(np.float64, (len(scene), 5), elements=st.floats(-0.9, 0.9)))
     scale = np.array([*[MARGINS.box_px] * 4, MARGINS.logit])
     return [(*(np.array(row[:5]) + by * scale).tolist(), row[5]) for row, by in zip(scene, noise, strict=True)]
+
+
+@pytest.mark.parametrize("logit", [12.0, 16.0, 40.0])
+def test_a_score_that_rounds_to_certainty_is_in_no_doubt(logit: float) -> None:
+    sure = [(0.0, 0.0, 100.0, 100.0, logit, 0)]
+    assert run(sure, Suppress()).doubts == ()
+    assert len(compared(sure, [], Suppress()).missed) == 1
+
+
+@pytest.mark.parametrize("score", [1.0, 1.5, 255.0])
+@pytest.mark.parametrize("rounding", [Rounding(), Rounding(score=0.01)])
+def test_a_score_that_is_no_share_excuses_nothing(score: float, rounding: Rounding) -> None:
+    side = Detections.best_first([[0, 0, 100, 100]], [score], [0])
+    options = {"thresholds": Suppress(), "gain": 1.0, "rounding": rounding, "absent": False}
+    assert len(compare_image(side, Detections.none(), LIMITS, **options).missed) == 1
+    assert len(compare_image(Detections.none(), side, LIMITS, **options).ghosts) == 1
