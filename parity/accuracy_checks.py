@@ -17,7 +17,8 @@ def accuracy_checks(result: ConfigResult, limits: Limits, margins: Margins | Non
     if margins is None:
         yield exact_accuracy(result, limits.ap_reference, detail=detail)
     elif result.accuracy is None:
-        yield Check("ap_reference", result.id, Status.INCONCLUSIVE, None, margins.ap.value, margins.ap.origin, detail)
+        needed = f"{detail}: what {result.profile} costs is not known without them; give labels, or --profile fp32 to hold every detection"
+        yield Check("ap_reference", result.id, Status.INCONCLUSIVE, None, margins.ap.value, margins.ap.origin, needed)
     else:
         yield within_margin("ap_reference", "AP", result, margins.ap, detail=detail)
         yield no_class_lost(result, margins.per_class)
@@ -32,14 +33,14 @@ def within_margin(name: str, metric: str, result: ConfigResult, limit: Limit, *,
     words = [said.detail, "" if said.detectable is None else f"a true drop of {said.detectable:.3g} would be found", detail]
     if found.ci95 is not None and found.ci95[0] > limit.value:
         status, words = Status.FAIL, [f"{metric} rose by more than rounding can", *words]
-    drop = None if found.delta is None else -found.delta
+    drop = None if found.delta is None else 0.0 - found.delta
     return Check(name, result.id, status, drop, limit.value, limit.origin, "; ".join(filter(None, words)))
 
 
 def no_class_lost(result: ConfigResult, limit: Limit) -> Check:
     """Whether no class and size is proven to have lost more than its margin."""
     said = judge_classes(known(result).statistics, limit.value)
-    drop = None if said.worst is None or said.worst.ap.delta is None else -said.worst.ap.delta
+    drop = None if said.worst is None or said.worst.ap.delta is None else 0.0 - said.worst.ap.delta
     return Check("ap_classes", result.id, Status(said.outcome), drop, limit.value, limit.origin, said.detail)
 
 

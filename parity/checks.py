@@ -13,7 +13,7 @@ from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.display import display
 from parity.edges import most_edges
-from parity.limits import EDGE_QUANTILE, Limit, Limits, Profile
+from parity.limits import EDGE_QUANTILE, SURE, TYPICAL, Limit, Limits, Profile, Typical
 from parity.verdict import Check, Status, judge
 
 SHOWN = 3  # examples in a detail
@@ -34,11 +34,46 @@ class Compared:
 
 def parity_checks(compared: Compared) -> Iterator[Check]:
     """Whether the candidate detects what the reference detects, and nothing else."""
-    limits, comparisons = compared.limits, compared.comparisons
-    yield judge("images", compared.config, sum(c.absent for c in comparisons), limits.none, detail=where(compared, absent_rows))
+    limits, comparisons, profile = compared.limits, compared.comparisons, compared.profile
+    unanswered = sum(c.absent and (profile.exact or surely_shows(c)) for c in comparisons)
+    yield judge("images", compared.config, unanswered, limits.none, detail=where(compared, absent_rows) if unanswered else "")
     yield judge("finite", compared.config, sum(c.non_finite for c in comparisons), limits.none, detail=where(compared, non_finite_rows))
     yield evidence(compared)
-    yield from (check if compared.profile.exact else only_shown(check, compared.profile) for check in element_checks(compared))
+    yield from element_checks(compared) if profile.exact else typical_checks(compared, TYPICAL[profile])
+
+
+def surely_shows(comparison: ImageComparison) -> bool:
+    """Whether a side has a detection that rounding does not hide; a list has no row for an image without detections."""
+    sides = (comparison.matches.reference, comparison.matches.candidate)
+    return any(bool((side.scores >= SURE).any()) for side in sides)
+
+
+def typical_checks(compared: Compared, typical: Typical) -> Iterator[Check]:
+    """Whether most detections have their equal on the other side, where rounding may change any one."""
+    comparisons = compared.comparisons
+    yield as_share("missed", compared, [len(c.missed) for c in comparisons], typical.missed, rows=missed_rows)
+    yield as_share("ghosts", compared, [len(c.ghosts) for c in comparisons], typical.ghosts, rows=ghost_rows)
+    yield as_share("class_flips", compared, [len(c.matches.class_flips) for c in comparisons], typical.class_flips, rows=flip_rows)
+    yield median("shifted", compared, [c.drift_network_px for c in comparisons], typical.box)
+    yield median("rescored", compared, [c.rescore for c in comparisons], typical.score)
+
+
+def as_share(
+    name: str, compared: Compared, counts: Sequence[int], limit: Limit, *, rows: Callable[[ImageComparison, Sequence[str]], Iterator[str]]
+) -> Check:
+    """A number of detections as a share of the reference's."""
+    found, total = sum(counts), sum(len(c.matches.reference) for c in compared.comparisons)
+    detail = "; ".join(filter(None, (f"{found} on {total} reference detections", where(compared, rows))))
+    return judge(name, compared.config, found / total if total else None, limit, detail=detail)
+
+
+def median(name: str, compared: Compared, values: Sequence[NDArray[np.float64]], limit: Limit) -> Check:
+    """The middle of the differences of matched detections; without any there is nothing to measure."""
+    together = np.concatenate([*values, np.empty(0)])
+    if not len(together):
+        return judge(name, compared.config, None, limit, detail="no detection was matched")
+    middle, high = np.quantile(together, (0.5, 0.9)).tolist()
+    return judge(name, compared.config, middle, limit, detail=f"of {len(together)} matched, a tenth differ by more than {high:.3g}")
 
 
 def element_checks(compared: Compared) -> Iterator[Check]:
@@ -53,13 +88,6 @@ def element_checks(compared: Compared) -> Iterator[Check]:
     rescore = np.concatenate([c.rescore for c in comparisons] or [np.empty(0)])
     yield extreme("rescored", compared, rescore, limits.score, detail=where(compared, rescored_rows))
     yield edges_check(compared)
-
-
-def only_shown(check: Check, profile: Profile) -> Check:
-    """A measurement that is not held against its limit: at a lower precision single detections differ, and the sum of them tells."""
-    reason = f"shown and not held in {profile}, whose rounding changes single detections: accuracy and its statistics judge"
-    example, _, _ = check.detail.partition("; ")
-    return replace(check, status=Status.NOT_CHECKED, detail="; ".join(filter(None, (reason, example))))
 
 
 def edges_check(compared: Compared) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -14,6 +14,7 @@ from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest, Gate, Measured, class_map, reference_spec, with_thresholds
+from parity.datasets import DatasetImage
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.errors import ParityError, UsageError
@@ -79,7 +80,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
     )
     checks = (*contest_checks(gate, contest, observed, comparisons, result), *latency_checks(gate.request, result))
-    said = (*contest.reference.notes, *contest.candidate.notes, *profile_notes(contest, gate.profile))
+    said = (*contest.reference.notes, *contest.candidate.notes, *profile_notes(gate, contest))
     notes = tuple(f"{contest.id}: {note}" for note in said)
     causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and asks_why(checks, gate.profile) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
@@ -127,11 +128,14 @@ def profile_of(gate: Gate, contest: Contest) -> Profile:
     return profile
 
 
-def profile_notes(contest: Contest, profile: Profile) -> Iterator[str]:
+def profile_notes(gate: Gate, contest: Contest) -> Iterator[str]:
     """By which rules a candidate is judged that calculates more coarsely than the reference, or is said to."""
+    profile = gate.profile
     if not profile.exact:
         seen = f"its file calculates in {contest.precision}" if contest.precision is profile else "as --profile says"
         yield f"judged as {profile}, by statistics, {seen}; --profile fp32 holds every detection"
+        if gate.request.limits_file is not None:
+            yield "--limits were calibrated in float32 and do not hold for it"
 
 
 def observe_contest(gate: Gate, contest: Contest) -> Observed:
@@ -147,8 +151,16 @@ def contest_accuracy(gate: Gate, contest: Contest, observed: Observed) -> tuple[
     if gate.dataset.truths is None:
         return None, None
     reference, candidate = reference_measured(gate, contest, observed), measure(gate, observed.candidate, observed.thresholds)
-    accuracy = compare_accuracy(reference.recorded, candidate.recorded, gate.dataset.categories, bootstrap=BOOTSTRAP)
+    sides, groups = (reference.recorded, candidate.recorded), groups_of(gate.dataset.images)
+    accuracy = compare_accuracy(*sides, gate.dataset.categories, bootstrap=BOOTSTRAP, groups=groups)
     return compare_metrics(reference.metrics, candidate.metrics, accuracy.statistics), accuracy
+
+
+def groups_of(images: Sequence[DatasetImage]) -> list[Hashable] | None:
+    """What every image is a part of, itself where nothing is said; ``None`` where nothing is said of any."""
+    if all(image.group is None for image in images):
+        return None
+    return [image.id if image.group is None else image.group for image in images]
 
 
 def contest_checks(

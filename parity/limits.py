@@ -146,6 +146,41 @@ CONFIDENCE = 0.95  # of an interval; and the power with which the smallest detec
 FAMILY_ERROR = 0.01  # how often equal models may fail for one of their classes: one gate in a hundred
 MOST_IMAGES = 200_000  # no larger validation set is in use (Objects365 has 80,000): a difference that needs more is at its margin
 
+
+@dataclass(frozen=True, slots=True)
+class Typical:
+    """What rounding may do to most detections, though not to each: medians of matched ones, and shares of the reference's number.
+
+    A stretched image, another value range or exchanged classes move the middle; quantisation moves the ends.
+    """
+
+    box: Limit
+    score: Limit
+    missed: Limit
+    ghosts: Limit
+    class_flips: Limit
+
+
+_HALVED = "of YOLOv8n with float16 weights at 320"
+_EIGHT_BITS = "of a YOLOv8n in INT8 at 320 that loses 4.5 points of AP"
+TYPICAL = {
+    Profile.FP16: Typical(
+        box=Limit(0.25, "network px, median", f"5 x that {_HALVED}", 0.054),
+        score=Limit(5e-3, "score, median", f"7 x that {_HALVED}", 7.2e-4),
+        missed=Limit(0.02, "of the reference's", f"none {_HALVED}"),
+        ghosts=Limit(0.02, "of the reference's", f"none {_HALVED}"),
+        class_flips=Limit(0.01, "of the reference's", f"none {_HALVED}"),
+    ),
+    Profile.INT8: Typical(
+        box=Limit(2.0, "network px, median", f"2 x that {_EIGHT_BITS}", 1.05),
+        score=Limit(0.06, "score, median", f"2 x that {_EIGHT_BITS}", 0.03),
+        missed=Limit(0.2, "of the reference's", f"0.16 {_EIGHT_BITS}"),
+        ghosts=Limit(0.2, "of the reference's", f"0.09 {_EIGHT_BITS}"),
+        class_flips=Limit(0.03, "of the reference's", f"0.013 {_EIGHT_BITS}"),
+    ),
+}
+SURE = 0.5  # a score that no rounding takes below a deployed threshold: an image with one on one side has an answer on the other
+
 _ONE_CLASS = Limit(0.05, "AP", "chosen: five points, which the mean over 80 classes would not show")
 _ONE_THRESHOLD = "chosen: twice the margin of AP, since one threshold is noisier than the mean over all"
 MARGINS = {

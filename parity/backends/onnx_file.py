@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # the domains that ONNX Runtime ships; an operator of any other is native code from elsewhere
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
-QUANTISED = re.compile("[Qq]uantizeLinear|^QLinear|^QGemm|Integer$")  # with QDQ pairs, fused operators, or dynamic ranges
+PRODUCTS = re.compile("Conv|MatMul|Gemm")  # where a network spends its time, also as QLinearConv or ConvInteger
+INTEGER_PRODUCTS = re.compile("^QLinear|^QGemm|Integer")  # by fused operators, or with dynamic ranges; others read QDQ pairs
 HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
 
@@ -48,8 +49,15 @@ def inspect_model(content: bytes, path: Path) -> Inspected:
 
 
 def precision(model: onnx.ModelProto) -> Precision:
-    """INT8 where a tensor is quantised; half where most stored numbers are, since a few may be left in float on purpose."""
-    if any(QUANTISED.search(node.op_type) for node in nodes(model)):
+    """What most of a file calculates in: its products in INT8, or its stored numbers in half.
+
+    A minority may be left in float on purpose, or be rounded by accident: then every detection is held.
+    """
+    listed = list(nodes(model))
+    integers = {name for node in listed if node.op_type == "DequantizeLinear" for name in node.output}
+    products = [node for node in listed if PRODUCTS.search(node.op_type)]
+    rounded = sum(bool(INTEGER_PRODUCTS.search(node.op_type)) or not integers.isdisjoint(node.input) for node in products)
+    if rounded * 2 > len(products):
         return "int8"
     counts: Counter[int] = Counter()
     for tensor in tensors(model):

@@ -30,11 +30,15 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class DatasetImage:
-    """One image; ``id`` is COCO's, else 1 to n; ``file_name`` is relative to the root, with forward slashes."""
+    """One image; ``id`` is COCO's, else 1 to n; ``file_name`` is relative to the root, with forward slashes.
+
+    Images of one ``group``, such as the frames of a video, are no evidence independent of each other.
+    """
 
     id: int
     file_name: str
     path: Path
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

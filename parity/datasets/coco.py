@@ -42,11 +42,17 @@ def open_coco(path: Path, *, images: Path | None = None, sample: Sample = EVERYT
         name=path.stem,
         kind="coco",
         categories=tuple(Category(record["id"], record["name"]) for record in document["categories"]),
-        images=[DatasetImage(r["id"], r["file_name"], root / r["file_name"]) for r in document["images"]],
+        images=[DatasetImage(r["id"], r["file_name"], root / r["file_name"], group=group_of(r)) for r in document["images"]],
         truths=truths_of(document) if "annotations" in document else None,
         notes=default_notes(document),
         root=root,
     )
+
+
+def group_of(record: dict[str, Any]) -> str | None:
+    """The video that an image is a frame of, as COCO's video data sets have it."""
+    video = record.get("video_id")
+    return None if video is None else str(video)
 
 
 def read_document(path: Path, *, allow_missing_labels: bool) -> dict[str, list[Any]]:

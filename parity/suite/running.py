@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from parity.contests import Contest, Gate, converted_contest, open_gate
 from parity.errors import UsageError
 from parity.gate import run_gate
 from parity.judging import Outcome, judge_contest
+from parity.limits import Profile
 from parity.models import is_run, model_name
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
@@ -117,6 +118,18 @@ def require(checks: Iterable[Check], causes: Iterable[Diagnosis] = ()) -> None:
         pytest.xfail("; ".join(f"{check.name} {check.detail}" for check in lacking))
 
 
+def as_profile(name: str) -> Profile:
+    """A profile by its name."""
+    if name not in set(Profile):
+        raise UsageError("no such profile", found=name, expected=", ".join(Profile))
+    return Profile(name)
+
+
+# the fields of a request that a test may give as text
+PATHS = ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms", "limits_file")
+TEXTS: Mapping[str, Callable[[str], object]] = {**dict.fromkeys(PATHS, Path), "profile": as_profile}
+
+
 def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
     """The function behind the ``parity_gate`` fixture."""
 
@@ -129,9 +142,9 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
             options = {"backends": (), "sizes": (), **options}
         if isinstance(options.get("candidates"), str):
             options["candidates"] = [options["candidates"]]
-        for name in ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms"):
+        for name, kind in TEXTS.items():
             if isinstance(options.get(name), str):
-                options[name] = Path(options[name])
+                options[name] = kind(options[name])
         listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
         return run_gate(replace(defaults, **listed))
 

@@ -154,22 +154,41 @@ HALF, WHOLE = weight(TensorProto.FLOAT16), weight(TensorProto.FLOAT)
 
 
 @pytest.mark.parametrize(
-    ("weights", "operator", "precision"),
+    ("weights", "precision"),
     [
-        ((), "Relu", "fp32"),
-        ((WHOLE,), "Relu", "fp32"),
-        ((HALF,), "Relu", "fp16"),
-        ((HALF, weight(TensorProto.FLOAT, 2)), "Relu", "fp16"),
-        ((WHOLE, weight(TensorProto.FLOAT16, 2)), "Relu", "fp32"),
-        ((weight(TensorProto.BFLOAT16),), "Relu", "fp16"),
-        ((WHOLE,), "DynamicQuantizeLinear", "int8"),
-        ((WHOLE,), "QLinearConv", "int8"),
-        ((WHOLE,), "ConvInteger", "int8"),
-        ((HALF,), "DequantizeLinear", "int8"),
+        ((), "fp32"),
+        ((WHOLE,), "fp32"),
+        ((HALF,), "fp16"),
+        ((HALF, weight(TensorProto.FLOAT, 2)), "fp16"),
+        ((WHOLE, weight(TensorProto.FLOAT16, 2)), "fp32"),
+        ((weight(TensorProto.BFLOAT16),), "fp16"),
     ],
 )
-def test_the_precision_of_a_file_is_read_off_its_graph(
-    tmp_path: Path, weights: tuple[TensorProto, ...], operator: str, precision: str
-) -> None:
-    file = graph_file(tmp_path / "model.onnx", weights=weights, operator=operator)
+def test_a_file_calculates_as_most_of_its_numbers_are_stored(tmp_path: Path, weights: tuple[TensorProto, ...], precision: str) -> None:
+    file = graph_file(tmp_path / "model.onnx", weights=weights)
     assert inspect_model(file.read_bytes(), file).precision == precision
+
+
+QDQ = [("QuantizeLinear", "images", "q"), ("DequantizeLinear", "q", "d")]
+
+
+@pytest.mark.parametrize(
+    ("operators", "precision"),
+    [
+        ([("Conv", "images", "a")], "fp32"),
+        ([*QDQ, ("Conv", "d", "a")], "int8"),
+        ([*QDQ, ("Conv", "d", "a"), ("MatMul", "d", "b"), ("Conv", "a", "c")], "int8"),
+        ([*QDQ, ("Conv", "images", "a")], "fp32"),  # a pair that nothing multiplies changes no rule
+        ([*QDQ, ("Conv", "d", "a"), ("Conv", "a", "b"), ("Conv", "b", "c")], "fp32"),
+        ([("QLinearConv", "images", "a")], "int8"),
+        ([("DynamicQuantizeLinear", "images", "q"), ("ConvInteger", "q", "a")], "int8"),
+        ([("MatMulInteger", "images", "a")], "int8"),
+        (QDQ, "fp32"),
+    ],
+)
+def test_a_file_is_int8_where_most_of_its_products_are(tmp_path: Path, operators: list[tuple[str, str, str]], precision: str) -> None:
+    file = graph_file(tmp_path / "model.onnx")
+    model = onnx.load(file)
+    del model.graph.node[:]
+    model.graph.node.extend(helper.make_node(operator, [put], [got]) for operator, put, got in operators)
+    assert inspect_model(model.SerializeToString(), file).precision == precision

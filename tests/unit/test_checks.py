@@ -93,14 +93,52 @@ def test_edges_of_rounded_numbers_are_counted_and_not_held() -> None:
     assert "numbers were rounded" in check.detail
 
 
+def typical(*pairs: tuple[Detections, Detections], profile: Profile = Profile.INT8, absent: bool = False) -> dict[str, Check]:
+    """The checks of a candidate that rounds, by name."""
+    return {check.name: check for check in parity_checks(replace(compared(*pairs, absent=absent), profile=profile))}
+
+
+SAME = (found(A, B), found(A, B))
+
+
 @pytest.mark.parametrize("profile", [Profile.FP16, Profile.INT8])
-def test_at_a_lower_precision_single_detections_are_shown_and_not_held(profile: Profile) -> None:
-    pairs = (found(A, B), with_nan(found((10.5, *A[1:])))), (found(A), found(A, B))
-    checks = {check.name: check for check in parity_checks(replace(compared(*pairs), profile=profile))}
-    assert [name for name, check in checks.items() if check.status is Status.NOT_CHECKED] == list(ALL[3:])
-    assert checks["finite"].status is Status.FAIL
-    assert [checks[name].measured for name in ("missed", "ghosts", "shifted")] == [1, 1, 0.5]
-    assert f"not held in {profile}" in checks["missed"].detail
+def test_a_candidate_that_rounds_is_held_by_what_most_detections_do(profile: Profile) -> None:
+    checks = typical(*[SAME] * 60, (found(A, B), found((30, *A[1:]))), profile=profile)
+    assert tuple(checks) == ALL[:-1]
+    assert {check.status for check in checks.values()} == {Status.PASS}
+    assert (checks["missed"].measured, checks["shifted"].measured) == (pytest.approx(1 / 122), 0.0)
+    assert r"1 on 122 reference detections; im\u202eage60.jpg" in checks["missed"].detail
+
+
+MOVED, RESCORED, FLIPPED = found((15, *A[1:]), (105, *B[1:])), found((*A[:4], 0.7, 0), (*B[:4], 0.4, 1)), found((*A[:5], 1), B)
+
+
+@pytest.mark.parametrize(
+    ("name", "candidate", "measured"),
+    [("shifted", MOVED, 5.0), ("rescored", RESCORED, 0.2), ("missed", found(A), 0.5), ("class_flips", FLIPPED, 0.5)],
+)
+@pytest.mark.parametrize("profile", [Profile.FP16, Profile.INT8])
+def test_what_moves_most_detections_is_no_rounding(name: str, candidate: Detections, measured: float, profile: Profile) -> None:
+    checks = typical(*[(found(A, B), candidate)] * 9, profile=profile)
+    assert checks[name].status is Status.FAIL
+    assert checks[name].measured == pytest.approx(measured)
+
+
+def test_many_ghosts_are_no_rounding() -> None:
+    assert typical((found(A), found(A, B)))["ghosts"].status is Status.FAIL
+
+
+def test_most_detections_of_none_are_not_known() -> None:
+    checks = typical((found(), found()))
+    assert {checks[name].status for name in ALL[3:-1]} == {Status.INCONCLUSIVE}
+    assert conclude(typical((found(A), found())).values()) is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("score", "status"), [(0.3, Status.PASS), (0.8, Status.FAIL)])
+def test_a_list_without_rows_for_an_image_of_faint_detections_is_an_answer_of_a_candidate_that_rounds(score: float, status: Status) -> None:
+    pair = (found((*A[:4], score, 0)), found())
+    assert typical(pair, absent=True)["images"].status is status
+    assert checks_of(pair, absent=True)["images"].status is Status.FAIL
 
 
 def test_a_passing_measurement_says_what_would_have_been_enough() -> None:

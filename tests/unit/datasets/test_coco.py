@@ -79,6 +79,11 @@ def test_images_and_truth_come_in_file_order_with_the_ids_as_they_came(tmp_path:
     assert [truth.crowd.tolist() for truth in dataset.truths] == [[True], [False]]
 
 
+def test_frames_of_a_video_are_a_group(tmp_path: Path) -> None:
+    data = open_dataset(write_dataset(tmp_path, changed("images", 0, video_id=12)))
+    assert [image.group for image in data.images] == ["12", None]
+
+
 def test_truth_cannot_be_changed(tmp_path: Path) -> None:
     truth = open_dataset(write_dataset(tmp_path, document())).truths[0]
     with pytest.raises(ValueError, match="read-only"):
