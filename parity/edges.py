@@ -29,12 +29,13 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A detection of one side, by its index there, that noise alone keeps from the other."""
+    """A detection of one side, by its index there, that noise alone keeps from the other; ``by_rounding`` where its score's does."""
 
     of_reference: bool
     index: int
     cause: Cause
     margin: float | None
+    by_rounding: bool = False
 
 
 def take_edges(matches: Matches, apart: NDArray[np.intp], doubts: Sequence[Doubt], near: Near) -> tuple[Matches, tuple[Edge, ...]]:
@@ -63,16 +64,24 @@ def take_edges(matches: Matches, apart: NDArray[np.intp], doubts: Sequence[Doubt
 
 
 def accounted(side: Detections, indices: NDArray[np.intp], doubts: Sequence[Doubt], near: Near, *, of_reference: bool) -> dict[int, Edge]:
-    """The detections that a doubt accounts for: a box of the reference that was kept, or one that was dropped and is the candidate's."""
-    found = {}
+    """The detections that a doubt accounts for: a box of the reference that was kept, or one that was dropped and is the candidate's.
+
+    A doubt is about one box, and accounts for one detection.
+    """
+    found, left = {}, [each for each in doubts if each.kept is of_reference]
     for index in indices.tolist():
-        for each in doubts:
-            apart = np.abs(side.boxes[index] - each.box).max()
-            alike = each.kept is of_reference and each.label == side.classes[index]
-            if alike and apart <= near.box_px and abs(side.scores[index] - each.score) <= near.score:
-                found[index] = Edge(of_reference, index, each.cause, each.margin)
-                break
+        own = next((place for place, each in enumerate(left) if alike(side, index, each, near)), None)
+        if own is not None:
+            each = left.pop(own)
+            found[index] = Edge(of_reference, index, each.cause, each.margin)
     return found
+
+
+def alike(side: Detections, index: int, doubt: Doubt, near: Near) -> bool:
+    """Whether a detection is the box in doubt."""
+    apart = float(np.abs(side.boxes[index] - doubt.box).max())
+    same_score = bool(abs(side.scores[index] - doubt.score) <= near.score)
+    return doubt.label == side.classes[index] and apart <= near.box_px and same_score
 
 
 def without(pairs: NDArray[np.intp], gone: set[tuple[int, int]]) -> NDArray[np.intp]:
