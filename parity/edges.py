@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from math import ceil, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from parity.detections import Detections
 from parity.doubts import Cause, Doubt
 from parity.limits import EDGE_CONFIDENCE, EDGE_QUANTILE
 from parity.match import Matches
+
+CANTELLI = sqrt(EDGE_QUANTILE / (1 - EDGE_QUANTILE))  # no quantile is more standard deviations above its mean (Cantelli's inequality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +103,15 @@ def largest_rate(edges: int, detections: int) -> float:
 
 
 def most_edges(rate: float, detections: int) -> int:
-    """The number of edges that noise alone exceeds rarely: the ``EDGE_QUANTILE`` of a Poisson distribution, and 1: one is no rate."""
-    return next(number for number in count(1) if pdtr(number, rate * detections) >= EDGE_QUANTILE)
+    """The number of edges that noise alone exceeds rarely: the ``EDGE_QUANTILE`` of a Poisson distribution, and 1: one is no rate.
+
+    Raises ``ValueError`` for a rate that is negative or not finite.
+    """
+    mean = rate * detections
+    if not (isfinite(mean) and rate >= 0):
+        raise ValueError(f"no rate of edges: {rate}")
+    low, high = 0, int(mean + ceil(CANTELLI * sqrt(mean))) + 1
+    while high - low > 1:  # the quantile lies above low, or is 1, and not above high
+        middle = (low + high) // 2
+        low, high = (low, middle) if pdtr(middle, mean) >= EDGE_QUANTILE else (middle, high)
+    return high

@@ -204,6 +204,17 @@ def test_most_edges_is_the_quantile_of_a_poisson_distribution(rate: float, detec
     assert most_edges(rate, detections) == max(1, theirs)
 
 
+@pytest.mark.parametrize("rate", [1e3, 1e12, 1e18, 1e300])
+def test_most_edges_ends_for_every_finite_rate(rate: float) -> None:
+    assert most_edges(rate, 100) >= 100 * rate
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="rate of edges"):
+        most_edges(rate, 100)
+
+
 @given(st.lists(ROWS, min_size=1, max_size=8, unique=True), SETTINGS, st.data())
 def test_whatever_noise_within_the_margins_does_nothing_is_left_unexplained(scene: Scene, settings: Suppress, data: st.DataObject) -> None:
     comparison = compared(scene, noisy(scene, data), settings)
