@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.backends.base import Session
-from parity.calibrated import Calibration, Floor, Noise, SizeCalibration
+from parity.calibrated import Calibration, Floor, Noise, SizeCalibration, require_sound
 from parity.contests import Gate, checkpoint_of, reference_spec, with_thresholds
 from parity.convert import convert
 from parity.datasets import open_dataset
@@ -98,6 +98,7 @@ def calibrate_size(gate: Gate, checkpoint: Checkpoint, size: Size | None, track:
         step = "look for an overflow: what is no number cannot be held against anything"
         raise BadInput("the model gives NaN or infinity, or another number of boxes each time", file=gate.request.reference, next_step=step)
     limits = limits_on(floor, noise, BY_FAMILY.get(checkpoint.family, FLOAT32))
+    require_sound(limits, error=UsageError, file=gate.request.reference)
     box_image = replace(limits.box, value=NOISE_FLOORS * floor.box_image_px, unit="image px", floor=floor.box_image_px)
     return SizeCalibration(size, spec.suppress.confidence, spec.suppress.iou, noise, floor, limits, box_image)
 

@@ -110,6 +110,14 @@ class Tolerance:
 # scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
 SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
 
+# the largest that a calibrated limit may be; a model with more noise than a tenth of these cannot be held box by box
+CEILINGS = {
+    "box": Limit(0.25, "network px", "half of what the smallest fault of a pipeline moves boxes by: half a pixel of padding or resizing"),
+    "score": Limit(SAME_NETWORK.score, "score", "what two runs of one network may differ by; a wrong weight changes tenths"),
+    "logit": Limit(4 * SAME_NETWORK.score, "logit", "that of the score where it is least of a logit: s (1 - s) is 1 / 4 at most"),
+    "edge_rate": Limit(0.01, "edges of a detection", "more would excuse a fault that loses one detection in a hundred"),
+}
+
 
 def limits_of(family: str, profile: Profile) -> Limits:
     """The limits of a model that was not calibrated; a family's own are those of float32."""
