@@ -88,6 +88,7 @@ BY_FAMILY = {
 }
 
 NOISE_FLOORS = 10  # that a calibrated limit is: other images and other kernels give a few times the largest that some images gave
+MIN_EDGE_DETECTIONS = 300  # to measure a rate of edges on: none seen leaves 1 % (rule of three), and fewer let any number of edges pass
 SAME_BOX_IOU = 0.95  # rounding moves a box by far less; below it, suppression kept another box
 EDGE_CONFIDENCE = 0.95  # that the true rate of edges is no larger than what is taken for it
 EDGE_QUANTILE = 0.999  # of the number of edges at that rate: more fail, so one healthy run in a thousand at worst

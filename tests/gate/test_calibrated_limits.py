@@ -13,6 +13,7 @@ from gate.test_planted_faults import DAMAGES, FAULTS, Damage, Fault
 from parity.calibrated import SEALED_AS, Calibration, read_calibration
 from parity.calibration import calibrate
 from parity.cli import main
+from parity.limits import FLOAT32
 from parity.request import GateRequest
 from parity.sealed import write_sealed
 from parity.wire import from_json, to_json
@@ -49,8 +50,7 @@ def test_the_noise_of_every_way_is_measured_and_the_limits_are_ten_times_the_lar
     assert {noise.detections.detections for noise in at.noise} == {at.noise[0].detections.detections}
     assert at.limits.box.value == pytest.approx(10 * max(noise.head.box_px for noise in at.noise), rel=1)
     assert (at.limits.box.floor, at.limits.score.floor) == (at.floor.box_network_px, at.floor.score)
-    chances = sum(noise.detections.detections for noise in at.noise)
-    assert at.limits.edge_rate.value == pytest.approx(3 / chances, rel=0.01)  # the rule of three
+    assert at.limits.edge_rate.value == FLOAT32.edge_rate.value  # so few images have too few detections
     assert from_json(Calibration, to_json(calibration), source="c") == calibration
 
 
