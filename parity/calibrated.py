@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isclose
 from pathlib import Path
 
 from parity.environment import Environment
-from parity.errors import BadInput, BaselineError, UsageError
-from parity.limits import Limit, Limits
+from parity.errors import BadInput, BaselineError, ParityError, UsageError
+from parity.limits import CEILINGS, NOISE_FLOORS, Limit, Limits
 from parity.models import Checkpoint
 from parity.noise import DetectionNoise, HeadNoise
 from parity.request import GateRequest, Size, size_label
-from parity.spec import STRICT
+from parity.sealed import read_sealed
+from parity.spec import STRICT, Suppress
 from parity.verdict import DatasetId, ReferenceId
-from parity.wire import from_plain, read_json
 
 SCHEMA = 1
+SEALED_AS = "calibration"
 AGAIN = "parity calibrate CHECKPOINT --data DATA --out limits.json, with the checkpoint that is the reference"
 
 
@@ -91,20 +93,49 @@ def calibration_for(request: GateRequest, checkpoint: Checkpoint | None) -> Cali
 
 
 def read_calibration(path: Path) -> Calibration:
-    """The calibration in a file; raises ``BaselineError`` where it is damaged."""
-    try:
-        plain = read_json(path)
-    except BadInput as failure:
-        raise BaselineError("the limits cannot be read", file=path, found=failure, next_step=AGAIN) from None
-    return from_plain(Calibration, plain, source=path, error=BaselineError, next_step=AGAIN)
+    """The calibration in a file; raises ``BadInput`` where there is none, ``BaselineError`` where it is damaged or no sound one."""
+    if not path.exists():
+        raise BadInput("there is no such file", file=path, expected="what `parity calibrate --out` wrote", next_step="check the path")
+    found = read_sealed(Calibration, path, SEALED_AS, error=BaselineError, next_step=AGAIN)
+    for each in found.sizes:
+        require_sound(each.limits, error=BaselineError, file=path)
+    return found
 
 
-def limits_at(calibration: Calibration, size: Size | None, *, path: Path) -> Limits:
-    """The limits at a size; raises ``BaselineError`` where the model was not calibrated at it."""
-    by_size = {each.imgsz: each.limits for each in calibration.sizes}
+def require_sound(limits: Limits, *, error: type[ParityError], file: Path) -> None:
+    """Raise ``error`` for measured limits that do not stand on their noise, or on so much that they would excuse faults."""
+    for name, ceiling in CEILINGS.items():
+        limit: Limit = getattr(limits, name)
+        if name == "edge_rate" and not limit.value > 0:
+            raise error(f"the limit of {name} is no rate", file=file, found=limit.value, next_step=AGAIN)
+        if name != "edge_rate" and not stands_on_noise(limit):
+            raise error(f"the limit of {name} is not {NOISE_FLOORS} x its noise", file=file, found=limit.value, next_step=AGAIN)
+        if not limit.value <= ceiling.value:
+            problem, most = f"the limit of {name} says that the model is too noisy", f"at most {ceiling.value:g} ({ceiling.origin})"
+            step = "look for what makes the model differ from itself, or calibrate on more and other images"
+            raise error(problem, file=file, found=f"{limit.value:.3g} {limit.unit}", expected=most, next_step=step)
+
+
+def stands_on_noise(limit: Limit) -> bool:
+    """Whether a limit is what a noise floor makes it."""
+    return limit.floor is not None and limit.floor > 0 and isclose(limit.value, NOISE_FLOORS * limit.floor)
+
+
+def limits_at(calibration: Calibration, size: Size | None, *, path: Path, thresholds: Suppress, family: Limits) -> Limits:
+    """The limits at a size: of what was measured those in the file at ``path``, all others of the ``family``.
+
+    Raises ``BaselineError`` where the model was not calibrated at the size or the thresholds: these decide how many edges there are.
+    """
+    by_size = {each.imgsz: each for each in calibration.sizes}
     if size not in by_size:
         expected, step = ", ".join(map(size_label, by_size)), f"parity calibrate with --imgsz {size_label(size)}"
         raise BaselineError(
             "the limits were calibrated at other sizes", file=path, found=size_label(size), expected=expected, next_step=step
         )
-    return by_size[size]
+    found = by_size[size]
+    if (found.conf, found.iou) != (thresholds.confidence, thresholds.iou):
+        own, step = f"conf {thresholds.confidence}, iou {thresholds.iou}", "parity calibrate with --conf and --iou as deployed"
+        problem, other = "the limits were calibrated at other thresholds", f"conf {found.conf}, iou {found.iou}"
+        raise BaselineError(problem, file=path, found=other, expected=own, next_step=step)
+    measured = found.limits
+    return replace(family, box=measured.box, score=measured.score, logit=measured.logit, edge_rate=measured.edge_rate)

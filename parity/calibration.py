@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.backends.base import Session
-from parity.calibrated import Calibration, Floor, Noise, SizeCalibration
+from parity.calibrated import Calibration, Floor, Noise, SizeCalibration, require_sound
 from parity.contests import Gate, checkpoint_of, reference_spec, with_thresholds
 from parity.convert import convert
 from parity.datasets import open_dataset
@@ -23,7 +23,7 @@ from parity.edges import largest_rate
 from parity.environment import environment, processors
 from parity.errors import BadInput, UsageError
 from parity.images import Image, read_ahead
-from parity.limits import BY_FAMILY, EDGE_CONFIDENCE, FLOAT32, NOISE_FLOORS, Limit, Limits
+from parity.limits import BY_FAMILY, EDGE_CONFIDENCE, FLOAT32, MIN_EDGE_DETECTIONS, NOISE_FLOORS, Limit, Limits
 from parity.models import Checkpoint
 from parity.noise import DetectionNoise, HeadNoise, detection_noise, head_noise, worst_detections, worst_head
 from parity.preprocess import Geometry, preprocess
@@ -98,6 +98,7 @@ def calibrate_size(gate: Gate, checkpoint: Checkpoint, size: Size | None, track:
         step = "look for an overflow: what is no number cannot be held against anything"
         raise BadInput("the model gives NaN or infinity, or another number of boxes each time", file=gate.request.reference, next_step=step)
     limits = limits_on(floor, noise, BY_FAMILY.get(checkpoint.family, FLOAT32))
+    require_sound(limits, error=UsageError, file=gate.request.reference)
     box_image = replace(limits.box, value=NOISE_FLOORS * floor.box_image_px, unit="image px", floor=floor.box_image_px)
     return SizeCalibration(size, spec.suppress.confidence, spec.suppress.iou, noise, floor, limits, box_image)
 
@@ -200,12 +201,18 @@ def limits_on(floor: Floor, noise: Sequence[Noise], family: Limits) -> Limits:
         box=limit(floor.box_network_px, family.box.unit),
         score=limit(floor.score, "score"),
         logit=limit(floor.logit, "logit"),
-        edge_rate=edge_rate(noise, family.edge_rate.unit),
+        edge_rate=edge_rate(noise, family.edge_rate),
     )
 
 
-def edge_rate(noise: Sequence[Noise], unit: str) -> Limit:
-    """The largest rate that the edges of all ways together leave likely; every way was a chance for every detection."""
+def edge_rate(noise: Sequence[Noise], family: Limit) -> Limit:
+    """The largest rate that the edges of all ways together leave likely; every way was a chance for every detection.
+
+    Fewer than ``MIN_EDGE_DETECTIONS`` say nothing in however many ways: then it is the family's.
+    """
+    detections = min(each.detections.detections for each in noise)
+    if detections < MIN_EDGE_DETECTIONS:
+        return replace(family, origin=f"{detections} detections are too few to measure it ({MIN_EDGE_DETECTIONS}); {family.origin}")
     edges, chances = sum(each.detections.edges for each in noise), sum(each.detections.detections for each in noise)
     seen = f"{edges} edges in {chances} detections, {len(noise)} ways to run the reference together"
-    return Limit(largest_rate(edges, chances), unit, f"{seen}: at most this rate with {EDGE_CONFIDENCE:.0%} confidence")
+    return Limit(largest_rate(edges, chances), family.unit, f"{seen}: at most this rate with {EDGE_CONFIDENCE:.0%} confidence")

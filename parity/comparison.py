@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.detections import Detections
-from parity.doubts import Doubt, NoiseMargins, doubts_between
+from parity.doubts import FLOAT32_STEP, Cause, Doubt, NoiseMargins, doubts_between, error_of_logit, log_odds
 from parity.edges import Edge, Near, take_edges
 from parity.limits import Limits
 from parity.match import Matches, match
@@ -98,6 +98,7 @@ def compare_image(
         margins = NoiseMargins(near.box_px, limits.logit.value)
         own = (*(doubts or ()), *doubts_between(matches, thresholds, margins, score_step=rounding.score / 2))
     matches, edges = take_edges(matches, apart, own, near)
+    edges = tuple(replace(edge, by_rounding=is_by_rounding(edge, matches, thresholds, limits, rounding)) for edge in edges)
     if edges:
         drift, rescore = differences(matches, gain=gain, rounding=rounding)
     return ImageComparison(
@@ -113,6 +114,15 @@ def compare_image(
         absent=absent and bool(len(matches.missed) + len(matches.ghosts)),
         non_finite=candidate.non_finite,
     )
+
+
+def is_by_rounding(edge: Edge, matches: Matches, thresholds: Suppress, limits: Limits, rounding: Rounding) -> bool:
+    """Whether an edge is one of the confidence that noise alone does not bring to the threshold: the rounding of scores does."""
+    if edge.cause is not Cause.CONFIDENCE or not rounding.score:
+        return False
+    score = (matches.reference if edge.of_reference else matches.candidate).scores[[edge.index]]
+    noise = error_of_logit(score, NoiseMargins(limits.box.value, limits.logit.value), step=FLOAT32_STEP)
+    return bool(abs(log_odds(score) - log_odds(np.array(thresholds.confidence))) > noise)
 
 
 def differences(matches: Matches, *, gain: float, rounding: Rounding) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -116,7 +116,10 @@ class Gate:
         """The same gate for candidates of a profile, with the limits that were calibrated at a size; all that it remembers is shared."""
         request = replace(self.request, profile=profile)
         if self.calibration is not None and self.request.limits_file is not None and profile.exact:
-            request = replace(request, limits=limits_at(self.calibration, size, path=self.request.limits_file))
+            thresholds = with_thresholds(reference_spec(self, size), request).suppress
+            family = limits_of(self.calibration.checkpoint.family, profile)
+            limits = limits_at(self.calibration, size, path=self.request.limits_file, thresholds=thresholds, family=family)
+            request = replace(request, limits=limits)
         return replace(self, request=request)
 
 

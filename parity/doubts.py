@@ -262,12 +262,15 @@ def doubt(box: Floats, rivals: Rivals, place: int, *, kept: bool, cause: Cause, 
 def doubts_between(matches: Matches, settings: Suppress, margins: NoiseMargins, *, score_step: float) -> Iterator[Doubt]:
     """The doubts of two sides of which only the detections are known: those of the reference, beside what only the candidate has.
 
-    NoiseMargins in image pixels; ``score_step`` is what rounding may do to a score.
+    NoiseMargins in image pixels; ``score_step`` is what rounding may do to a score. What its own side kept beside a box that surely
+    overlaps it too much is in no doubt, nor is a class flip in one of order: suppression explains neither.
     """
     alone = np.concatenate([matches.ghosts, matches.class_flips[:, 1]])
     if not len(alone) + len(matches.missed):
         return
-    reference, others = matches.reference, matches.candidate
+    reference, others, flips = matches.reference, matches.candidate, matches.class_flips
+    unexplained = np.concatenate([kept_beside(reference, settings, margins), kept_beside(others, settings, margins)[alone]])
+    flipped = np.concatenate([np.isin(np.arange(len(reference)), flips[:, 0]), np.isin(alone, flips[:, 1])])
     scores = np.concatenate([reference.scores, others.scores[alone]])
     rivals = Rivals(
         np.concatenate([reference.boxes, others.boxes[alone]]),
@@ -277,4 +280,14 @@ def doubts_between(matches: Matches, settings: Suppress, margins: NoiseMargins, 
         error_of_logit(scores, margins, step=score_step + FLOAT32_STEP),
     )
     for place, cause, margin in in_doubt(rivals, settings):
-        yield doubt(rivals.boxes[place], rivals, place, kept=place < len(reference), cause=cause, margin=margin)
+        if not unexplained[place] and not (flipped[place] and cause is Cause.ORDER):
+            yield doubt(rivals.boxes[place], rivals, place, kept=place < len(reference), cause=cause, margin=margin)
+
+
+def kept_beside(side: Detections, settings: Suppress, margins: NoiseMargins) -> Flags:
+    """Which detections (n,) of a side surely overlap another of it too much: it kept both, so no order of their scores removed one."""
+    nothing = np.zeros(len(side))
+    rivals = Rivals(side.boxes, side.scores, side.classes, nothing + margins.box_px, nothing)
+    first, second = np.nonzero(touching(rivals, settings))
+    shared, error = overlaps(rivals, first, second)
+    return np.isin(np.arange(len(side)), first[shared - (settings.iou or 0.0) > error])

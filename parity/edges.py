@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from math import ceil, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from parity.detections import Detections
 from parity.doubts import Cause, Doubt
 from parity.limits import EDGE_CONFIDENCE, EDGE_QUANTILE
 from parity.match import Matches
+
+CANTELLI = sqrt(EDGE_QUANTILE / (1 - EDGE_QUANTILE))  # no quantile is more standard deviations above its mean (Cantelli's inequality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,13 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A detection of one side, by its index there, that noise alone keeps from the other."""
+    """A detection of one side, by its index there, that noise alone keeps from the other; ``by_rounding`` where its score's does."""
 
     of_reference: bool
     index: int
     cause: Cause
     margin: float | None
+    by_rounding: bool = False
 
 
 def take_edges(matches: Matches, apart: NDArray[np.intp], doubts: Sequence[Doubt], near: Near) -> tuple[Matches, tuple[Edge, ...]]:
@@ -63,16 +66,24 @@ def take_edges(matches: Matches, apart: NDArray[np.intp], doubts: Sequence[Doubt
 
 
 def accounted(side: Detections, indices: NDArray[np.intp], doubts: Sequence[Doubt], near: Near, *, of_reference: bool) -> dict[int, Edge]:
-    """The detections that a doubt accounts for: a box of the reference that was kept, or one that was dropped and is the candidate's."""
-    found = {}
+    """The detections that a doubt accounts for: a box of the reference that was kept, or one that was dropped and is the candidate's.
+
+    A doubt is about one box, and accounts for one detection.
+    """
+    found, left = {}, [each for each in doubts if each.kept is of_reference]
     for index in indices.tolist():
-        for each in doubts:
-            apart = np.abs(side.boxes[index] - each.box).max()
-            alike = each.kept is of_reference and each.label == side.classes[index]
-            if alike and apart <= near.box_px and abs(side.scores[index] - each.score) <= near.score:
-                found[index] = Edge(of_reference, index, each.cause, each.margin)
-                break
+        own = next((place for place, each in enumerate(left) if alike(side, index, each, near)), None)
+        if own is not None:
+            each = left.pop(own)
+            found[index] = Edge(of_reference, index, each.cause, each.margin)
     return found
+
+
+def alike(side: Detections, index: int, doubt: Doubt, near: Near) -> bool:
+    """Whether a detection is the box in doubt."""
+    apart = float(np.abs(side.boxes[index] - doubt.box).max())
+    same_score = bool(abs(side.scores[index] - doubt.score) <= near.score)
+    return doubt.label == side.classes[index] and apart <= near.box_px and same_score
 
 
 def without(pairs: NDArray[np.intp], gone: set[tuple[int, int]]) -> NDArray[np.intp]:
@@ -92,5 +103,15 @@ def largest_rate(edges: int, detections: int) -> float:
 
 
 def most_edges(rate: float, detections: int) -> int:
-    """The number of edges that noise alone exceeds rarely: the ``EDGE_QUANTILE`` of a Poisson distribution, and 1: one is no rate."""
-    return next(number for number in count(1) if pdtr(number, rate * detections) >= EDGE_QUANTILE)
+    """The number of edges that noise alone exceeds rarely: the ``EDGE_QUANTILE`` of a Poisson distribution, and 1: one is no rate.
+
+    Raises ``ValueError`` for a rate that is negative or not finite.
+    """
+    mean = rate * detections
+    if not (isfinite(mean) and rate >= 0):
+        raise ValueError(f"no rate of edges: {rate}")
+    low, high = 0, int(mean + ceil(CANTELLI * sqrt(mean))) + 1
+    while high - low > 1:  # the quantile lies above low, or is 1, and not above high
+        middle = (low + high) // 2
+        low, high = (low, middle) if pdtr(middle, mean) >= EDGE_QUANTILE else (middle, high)
+    return high

@@ -168,7 +168,7 @@ def contest_checks(
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, rounded=is_rounded(contest), profile=gate.profile)
+    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, profile=gate.profile)
     identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
     accuracy = accuracy_checks(result, gate.limits, gate.margins, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
@@ -212,11 +212,6 @@ def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observat
         absent=reference.absent or candidate.absent,
         doubts=reference.doubts,
     )
-
-
-def is_rounded(contest: Contest) -> bool:
-    """Whether the numbers of a side were rounded to a grid."""
-    return together(contest.reference.rounding, contest.candidate.rounding) != Rounding()
 
 
 def together(one: Rounding, other: Rounding) -> Rounding:

@@ -88,6 +88,7 @@ BY_FAMILY = {
 }
 
 NOISE_FLOORS = 10  # that a calibrated limit is: other images and other kernels give a few times the largest that some images gave
+MIN_EDGE_DETECTIONS = 300  # to measure a rate of edges on: none seen leaves 1 % (rule of three), and fewer let any number of edges pass
 SAME_BOX_IOU = 0.95  # rounding moves a box by far less; below it, suppression kept another box
 EDGE_CONFIDENCE = 0.95  # that the true rate of edges is no larger than what is taken for it
 EDGE_QUANTILE = 0.999  # of the number of edges at that rate: more fail, so one healthy run in a thousand at worst
@@ -109,6 +110,14 @@ class Tolerance:
 # ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
 # scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
 SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
+
+# the largest that a calibrated limit may be; a model with more noise than a tenth of these cannot be held box by box
+CEILINGS = {
+    "box": Limit(0.25, "network px", "half of what the smallest fault of a pipeline moves boxes by: half a pixel of padding or resizing"),
+    "score": Limit(SAME_NETWORK.score, "score", "what two runs of one network may differ by; a wrong weight changes tenths"),
+    "logit": Limit(4 * SAME_NETWORK.score, "logit", "that of the score where it is least of a logit: s (1 - s) is 1 / 4 at most"),
+    "edge_rate": Limit(0.01, "edges of a detection", "more would excuse a fault that loses one detection in a hundred"),
+}
 
 
 def limits_of(family: str, profile: Profile) -> Limits:

@@ -18,13 +18,14 @@ from parity.verdict import Check, Status, Verdict, conclude
 
 A: Row = (10, 10, 50, 50, 0.9, 0)
 B: Row = (100, 100, 160, 160, 0.6, 1)
+EXACT = Rounding()
 NAMES = ("cat", "dog\x1b[31m")
 ALL = ("images", "finite", "evidence", "missed", "ghosts", "class_flips", "shifted", "rescored", "edges")
 
 
-def compared(*pairs: tuple[Detections, Detections], absent: bool = False) -> Compared:
+def compared(*pairs: tuple[Detections, Detections], absent: bool = False, rounding: Rounding = EXACT) -> Compared:
     """One comparison for each pair, on images with hostile names."""
-    options: dict[str, Any] = {"thresholds": Suppress(), "gain": 1.0, "rounding": Rounding(), "absent": absent}
+    options: dict[str, Any] = {"thresholds": Suppress(), "gain": 1.0, "rounding": rounding, "absent": absent}
     comparisons = [compare_image(first, second, FLOAT32, **options) for first, second in pairs]
     images = (
         dataset([truth()] * len(pairs), ((0, "cat"),), names=[f"im\u202eage{n}.jpg" for n in range(len(pairs))]).images if pairs else ()
@@ -86,11 +87,22 @@ def test_more_edges_than_noise_makes_fail() -> None:
     assert "rule of three; 99.9% of healthy runs have no more on 18 detections" in check.origin
 
 
-def test_edges_of_rounded_numbers_are_counted_and_not_held() -> None:
-    rounded = replace(compared(*[(found(A, EDGE), found(A))] * 9), rounded=True)
-    (check,) = (check for check in parity_checks(rounded) if check.name == "edges")
-    assert (check.status, check.measured) == (Status.NOT_CHECKED, 9)
-    assert "numbers were rounded" in check.detail
+ROUNDED = Rounding(box_px=0.1, score=1e-3)
+OVERLAPPED: Row = (10, 10, 50, 38.05, 0.5, 0)  # by 0.70 with A
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "measured", "note"),
+    [
+        (EDGE, Status.FAIL, 9, ""),
+        (OVERLAPPED, Status.FAIL, 9, ""),
+        ((*B[:4], 0.2505, 1), Status.PASS, 0, "9 more have scores that rounding brings to the threshold, and are not counted"),
+    ],
+)
+def test_of_rounded_numbers_all_edges_are_held_but_those_of_the_rounding_itself(row: Row, status: Status, measured: int, note: str) -> None:
+    (check,) = (each for each in parity_checks(compared(*[(found(A, row), found(A))] * 9, rounding=ROUNDED)) if each.name == "edges")
+    assert (check.status, check.measured, check.limit) == (status, measured, 1)
+    assert note in check.detail
 
 
 def typical(*pairs: tuple[Detections, Detections], profile: Profile = Profile.INT8, absent: bool = False) -> dict[str, Check]:

@@ -105,6 +105,31 @@ def test_rounding_widens_the_edge() -> None:
     assert kinds(compared(faint, Detections.none())) == {"missed": 1}
 
 
+ROUNDINGS = (Rounding(box_px=0.1), Rounding(score=1e-3), Rounding(box_px=0.1, score=1e-3))
+
+
+@pytest.mark.parametrize("doubts", [None, ()])
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_detections_given_twice_are_ghosts_however_the_numbers_were_rounded(rounding: Rounding, doubts: tuple[()] | None) -> None:
+    comparison = compared(found(A, B), found(A, A, B, B), rounding=rounding, doubts=doubts)
+    assert kinds(comparison) == {"ghosts": 2}
+
+
+def test_one_of_two_boxes_that_the_reference_kept_over_each_other_is_missed() -> None:
+    assert kinds(compared(found(A, A), found(A), rounding=Rounding(score=1e-3))) == {"missed": 1}
+
+
+def test_a_class_flip_is_no_order_of_two_boxes_where_classes_compete() -> None:
+    flipped, agnostic = found((*A[:5], 1)), Suppress(class_agnostic=True)
+    assert kinds(compared(found(A), flipped, thresholds=agnostic, rounding=Rounding(score=1e-3))) == {"flips": 1}
+
+
+@pytest.mark.parametrize(("score", "by_rounding"), [(0.2501, False), (0.2505, True)])
+def test_only_beyond_the_noise_is_an_edge_put_down_to_rounding(score: float, by_rounding: bool) -> None:  # noqa: FBT001
+    (edge,) = compared(found((*B[:4], score, 1)), Detections.none(), rounding=Rounding(score=1e-3)).edges
+    assert edge.by_rounding is by_rounding
+
+
 def test_outputs_that_are_no_numbers_never_agree_and_count_for_the_candidate() -> None:
     broken = replace(found(A), non_finite=1)
     assert kinds(compared(found(A), broken)) == {"non_finite": 1}

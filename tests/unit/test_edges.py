@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from oracles.samples import found
 from scipy.special import expit
 from scipy.stats import chi2, poisson
 
@@ -17,8 +18,9 @@ from parity.comparison import ImageComparison, Rounding, compare_image
 from parity.decode import Candidates
 from parity.detections import Detections
 from parity.doubts import Cause, Doubt, NoiseMargins, doubts_of, log_odds
-from parity.edges import largest_rate, most_edges
+from parity.edges import Near, largest_rate, most_edges, take_edges
 from parity.limits import EDGE_CONFIDENCE, EDGE_QUANTILE, FLOAT32, Limit, Limits
+from parity.match import match
 from parity.preprocess import Geometry
 from parity.spec import PipelineSpec, Restore, RestoreGeometry, Suppress
 from parity.suppress import suppress
@@ -173,6 +175,14 @@ def test_a_box_in_doubt_that_moved_is_no_edge() -> None:
     assert len(compared(before, moved, Suppress()).shifted) == 1
 
 
+def test_one_doubt_accounts_for_one_detection() -> None:
+    row, there = (300.0, 300.0, 400.0, 400.0, 0.25, 0.0), Near(0.01, 1e-4)
+    doubt = Doubt(row[:4], 0.25, 0, kept=False, cause=Cause.CONFIDENCE, margin=0.0)
+    matches = match(Detections.none(), found(row, row))
+    assert len(take_edges(matches, np.empty(0, np.intp), (doubt,), there)[1]) == 1
+    assert len(take_edges(matches, np.empty(0, np.intp), (doubt, doubt), there)[1]) == 2
+
+
 def test_the_share_that_would_be_excused_is_that_of_the_boxes_in_doubt_that_were_kept() -> None:
     assert compared(at_the_overlap(0.3), at_the_overlap(0.3), Suppress()).excusable == 1
     assert compared(at_the_overlap(5), at_the_overlap(5), Suppress()).excusable == 0
@@ -192,6 +202,17 @@ def test_where_none_was_seen_the_largest_rate_follows_the_rule_of_three() -> Non
 def test_most_edges_is_the_quantile_of_a_poisson_distribution(rate: float, detections: int) -> None:
     theirs = poisson.ppf(EDGE_QUANTILE, rate * detections)
     assert most_edges(rate, detections) == max(1, theirs)
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e12, 1e18, 1e300])
+def test_most_edges_ends_for_every_finite_rate(rate: float) -> None:
+    assert most_edges(rate, 100) >= 100 * rate
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="rate of edges"):
+        most_edges(rate, 100)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=8, unique=True), SETTINGS, st.data())

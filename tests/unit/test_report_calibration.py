@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles.results import ENVIRONMENT
 
 from parity.calibrated import Calibration, Noise, SizeCalibration
 from parity.calibration import edge_rate, floor_of, limits_on
-from parity.limits import FLOAT32, Limit
+from parity.limits import CEILINGS, FLOAT32, MIN_EDGE_DETECTIONS, Limit
 from parity.noise import DetectionNoise, HeadNoise
 from parity.report.calibration import print_calibration
 from parity.report.terminal import stdout_console
@@ -46,9 +48,23 @@ def test_a_network_that_suppresses_inside_says_that_only_its_detections_were_mea
 
 
 def test_the_rate_of_edges_is_that_of_all_ways_together() -> None:
-    rate = edge_rate(NOISE, "edges of a detection")
+    rate = edge_rate(NOISE, FLOAT32.edge_rate)
     assert rate.value == pytest.approx(4.744 / 1000, rel=1e-3)  # Garwood's upper limit of one event
     assert "1 edges in 1000 detections" in rate.origin
+
+
+@pytest.mark.parametrize("detections", [1, MIN_EDGE_DETECTIONS - 1])
+def test_few_detections_give_no_rate_of_edges_however_many_ways_they_were_seen(detections: int) -> None:
+    few = replace(NOISE[0], detections=replace(NOISE[0].detections, detections=detections))
+    rate = edge_rate((few,) * 6, FLOAT32.edge_rate)
+    assert (rate.value, rate.unit) == (FLOAT32.edge_rate.value, FLOAT32.edge_rate.unit)
+    assert f"{detections} detections are too few to measure it" in rate.origin
+    assert rate.origin.endswith(FLOAT32.edge_rate.origin)
+
+
+def test_where_enough_detections_show_no_edge_the_rate_keeps_its_ceiling() -> None:
+    enough = replace(NOISE[0], detections=replace(NOISE[0].detections, detections=MIN_EDGE_DETECTIONS))
+    assert edge_rate((enough,), FLOAT32.edge_rate).value <= CEILINGS["edge_rate"].value
 
 
 def test_the_tables_show_ways_floors_and_limits(capsys: pytest.CaptureFixture[str]) -> None:
