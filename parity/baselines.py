@@ -20,6 +20,7 @@ from parity.spec import STRICT
 SCHEMA = 1
 SEALED_AS = "baseline"
 LONGEST_SLUG = 60
+NOT_CI = frozenset({"", "0", "false"})  # what people set CI to where there is none
 UPDATE = "review the change, then run `parity baseline update` or `pytest -m parity --parity-update-baselines`"
 
 
@@ -109,7 +110,7 @@ def require_reviewer(variables: Mapping[str, str]) -> None:
 
     ``variables`` are the process's environment variables.
     """
-    if variables.get("CI"):
+    if variables.get("CI", "").strip().lower() not in NOT_CI:
         step = "update on a machine of your own (there, with CI unset), review the table and commit the files"
         raise UsageError("baselines are not updated in CI: a result must not bless itself", found=f"CI={variables['CI']}", next_step=step)
     if int(variables.get("PYTEST_XDIST_WORKER_COUNT") or 1) > 1:
@@ -117,7 +118,7 @@ def require_reviewer(variables: Mapping[str, str]) -> None:
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Write a baseline whole or not at all, and keep the one that it replaces as ``NAME.json.bak``; raises ``OSError``."""
+    """Write a baseline whole or not at all, and keep a sound one that it replaces as ``NAME.json.bak``; raises ``OSError``."""
     update_sealed(path, SEALED_AS, baseline)
 
 

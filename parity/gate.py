@@ -11,6 +11,7 @@ from pathlib import Path
 
 from parity.certificate import check_certifiable, write_certificates
 from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
+from parity.display import display
 from parity.environment import busy_note, environment, machine_load
 from parity.errors import UsageError
 from parity.holding import baseline_check, unheld
@@ -88,9 +89,14 @@ def class_notes(gate: Gate) -> Iterator[str]:
     """Which classes only one of model and data set has."""
     classes = class_map(gate)
     if classes.only_model:
-        yield f"{len(classes.only_model)} classes of the model are not in the data and do not enter AP: {', '.join(classes.only_model[:5])}"
+        yield f"{len(classes.only_model)} classes of the model are not in the data and do not enter AP: {first_names(classes.only_model)}"
     if classes.only_dataset:
-        yield f"{len(classes.only_dataset)} classes of the data set are not in the model: {', '.join(classes.only_dataset[:5])}"
+        yield f"{len(classes.only_dataset)} classes of the data set are not in the model: {first_names(classes.only_dataset)}"
+
+
+def first_names(names: Sequence[str]) -> str:
+    """A few names, in printable characters."""
+    return ", ".join(map(display, names[:5]))
 
 
 def reference_id(gate: Gate) -> ReferenceId:

@@ -9,6 +9,7 @@ from parity.accuracy_checks import shown
 from parity.baselines import Baseline, Identity, baseline_path, check_identity, incomparable, load_baseline
 from parity.candidates import ModelDetector
 from parity.contests import Contest, Gate
+from parity.display import display
 from parity.environment import environment
 from parity.models import model_name
 from parity.revisions import Revision
@@ -68,7 +69,7 @@ def baseline_check(gate: Gate, outcome: Outcome) -> Check:
     stored = load_baseline(file)
     if stored is None:
         make = "make one with `parity baseline update` or `pytest -m parity --parity-update-baselines` and review it"
-        return Check(CHECK, config, Status.FAIL, None, limit.value, limit.origin, f"no baseline at {file}: {make}")
+        return Check(CHECK, config, Status.FAIL, None, limit.value, limit.origin, f"no baseline {display(file.name)}: {make}")
     check_identity(file, stored, fresh)
     before, now = stored.metrics.AP, fresh.metrics.AP
     both = f"baseline {shown(before)}, now {shown(now)}"

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy.special import ndtri, stdtr
 
+from parity.display import display
 from parity.limits import CONFIDENCE, FAMILY_ERROR, MOST_IMAGES
 from parity.spec import STRICT
 from parity.statistics import ClassEstimate, PairedStatistics
@@ -100,8 +101,10 @@ def judge_classes(statistics: PairedStatistics, margin: float) -> ClassVerdict:
     p_values = [drop_p_value(line, margin) for line in tested]
     order = np.argsort(p_values, kind="stable").tolist()
     adjusted = holm(p_values)
-    failing = tuple(tested[i] for i in order if adjusted[i] <= FAMILY_ERROR)
-    still_open = sum(line.ap.ci95 is not None and line.ap.ci95[0] < -margin for line in tested) - len(failing)
+    fails = [value <= FAMILY_ERROR for value in adjusted]
+    failing = tuple(tested[i] for i in order if fails[i])
+    reaching = [line.ap.ci95 is not None and line.ap.ci95[0] < -margin for line in tested]
+    still_open = sum(reaches and not failed for reaches, failed in zip(reaching, fails, strict=True))
     worst = failing[0] if failing else tested[order[0]]
     detail = f"worst {described(worst)}; {len(tested)} classes and sizes tested, {still_open} open, {too_few} with too few objects"
     outcome: Outcome = "fail" if failing else "pass" if all(value <= 1 for value in p_values) else "inconclusive"  # NaN is no pass
@@ -132,5 +135,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def described(line: ClassEstimate) -> str:
-    """A class, its size and its difference."""
-    return f"{line.title} {line.ap.delta:+.3f}"
+    """A class, its size and its difference, in printable characters."""
+    return f"{display(line.title)} {line.ap.delta:+.3f}"

@@ -29,9 +29,18 @@ def write_sealed(path: Path, name: str, value: object) -> None:
 
 
 def update_sealed(path: Path, name: str, value: object) -> None:
-    """Write a value with its digest and keep the file's old content beside it; of several at once, one after the other."""
+    """Write a value with its digest and keep the old one beside it, unless that is damaged; of several at once, one after the other."""
     with only_writer(path.parent):
-        write_keeping(sealed_text(name, value), path)
+        write_keeping(sealed_text(name, value), path, sound=is_sound(type(value), path, name))
+
+
+def is_sound(kind: type[T], path: Path, name: str) -> bool:
+    """Whether a file holds a sealed value that reads."""
+    try:
+        read_sealed(kind, path, name)
+    except BadInput:
+        return False
+    return True
 
 
 def read_sealed(kind: type[T], path: Path, name: str, *, error: type[ParityError] = BadInput, next_step: str | None = None) -> T:

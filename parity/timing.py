@@ -66,7 +66,7 @@ def latency_check(config: str, latency: LatencyComparison | None, least: float) 
 
 
 def latency_status(latency: LatencyComparison, least: float) -> Status:
-    """Fail where the candidate surely misses the limit, pass where it surely reaches it."""
+    """Fail where the candidate surely misses the limit, pass where it surely reaches it; what the machine feigns decides nothing."""
     if latency.falls_short(least):
         return Status.FAIL
     return Status.PASS if latency.reaches(least) else Status.INCONCLUSIVE

@@ -29,7 +29,7 @@ def print_verification(found: Verification, console: Console) -> None:
         f"against {certified.reference.path}, sha256 {certified.reference.sha256}",
         f"on {certified.dataset.name}, {certified.dataset.images} images, sha256 {certified.dataset.sha256}",
         f"as {', '.join(config.id for config in certified.configs)}; checks: {told}",
-        *(f"waived: {check.config}: {check.name}: {check.origin}" for check in certified.checks if check.status is Status.WAIVED),
+        *(f"waived: {check.config}: {check.name}: {check.detail}" for check in certified.checks if check.status is Status.WAIVED),
         *(f"differs: {difference}" for difference in found.differences),
     ]
     for line in lines:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from parity.display import display
+
 QUESTIONS = DETECTIONS, ACCURACY, BASELINE = ("detections", "accuracy", "baseline")
 OUTPUT = "parity_records"
 # plain lists and dicts, since they travel between processes: which question was answered of which configuration; the name of its
@@ -61,7 +63,7 @@ def unused_lines(config: pytest.Config, read: Mapping[str, str]) -> Iterator[str
     folder = settings(config).baselines
     unused = sorted({path.name for path in folder.glob("*.json")} - set(read.values())) if folder else []
     if unused:
-        yield f"stored results that no configuration reads, in {folder}: {', '.join(unused)}"
+        yield f"stored results that no configuration reads, in {display(folder)}: {', '.join(map(display, unused))}"
 
 
 def waiver_lines(config: pytest.Config, checks: list[tuple[str, str, str]], *, whole: bool) -> Iterator[str]:

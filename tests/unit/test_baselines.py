@@ -153,7 +153,9 @@ def test_nobody_reviews_in_ci_and_one_process_writes(variables: dict[str, str], 
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("variables", [{}, {"CI": ""}, {"PYTEST_XDIST_WORKER_COUNT": "1"}])
+@pytest.mark.parametrize(
+    "variables", [{}, *({"CI": value} for value in ("", "0", "false", "False", " ")), {"PYTEST_XDIST_WORKER_COUNT": "1"}]
+)
 def test_a_person_may_update(variables: dict[str, str]) -> None:
     require_reviewer(variables)
 

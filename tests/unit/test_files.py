@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from parity.errors import BadInput
-from parity.files import TEMPORARY, kept_path, only_writer, write_keeping, write_whole
+from parity.files import TEMPORARY, UPDATING, kept_path, only_writer, write_keeping, write_whole
 from parity.sealed import read_sealed, update_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 KILLER = Path(__file__).with_name("updates_to_kill.py")
 CALLS = ("open", "fsync", "replace", "chmod", "unlink")
-STRAY = f"{TEMPORARY}left"
+STRAY = f"{UPDATING}left"
 FAILURES = [
     *(OSError(code, os.strerror(code)) for code in (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EINTR)),
     MemoryError(),
@@ -91,7 +91,7 @@ def value_of(path: Path) -> str:
 
 def strays(folder: Path) -> int:
     """Temporary files."""
-    return len(list(folder.glob(f"{TEMPORARY}*")))
+    return len(list(folder.glob(f"{UPDATING}*")))
 
 
 def update_with(fault: Fault, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Aftermath:
@@ -147,7 +147,7 @@ def test_whichever_call_fails_the_old_value_or_the_new_one_stands(
 
 def test_a_writer_that_is_not_whole_is_seen_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = Fault(4, OSError("disk full"))  # the folder, the stray file, the file, and what is written to it
-    monkeypatch.setattr("parity.sealed.write_keeping", lambda text, path: written_in_place(text, path, fault))
+    monkeypatch.setattr("parity.sealed.write_keeping", lambda text, path, **_: written_in_place(text, path, fault))
     found = update_with(fault, tmp_path, monkeypatch)
     assert (found.failed, found.value) == (True, "damaged")
 
@@ -185,15 +185,35 @@ def test_killed_updates_in_place_are_seen_to_leave_neither(tmp_path: Path) -> No
 def test_what_a_file_held_is_kept_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for text in ("one", "two", "three"):
-        write_keeping(text, path)
+        write_keeping(text, path, sound=path.exists())
     assert (path.read_text(), kept_path(path).read_text()) == ("three", "two")
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_bytes_that_are_no_text_are_kept_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\x00")
-    write_keeping("new", tmp_path / "a")
+    write_keeping("new", tmp_path / "a", sound=True)
     assert kept_path(tmp_path / "a").read_bytes() == b"\xff\x00"
+
+
+def test_a_damaged_file_never_replaces_the_sound_one_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for value in ("one", "two"):
+        update_sealed(path, "value", value)
+    path.write_text(path.read_text().replace("two", "2"))
+    update_sealed(path, "value", "three")
+    assert (value_of(path), value_of(kept_path(path))) == ("three", "one")
+    update_sealed(path, "value", "four")
+    assert (value_of(path), value_of(kept_path(path))) == ("four", "three")
+
+
+def test_what_others_have_in_the_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / ".parity-convert-left").mkdir()
+    (tmp_path / f"{UPDATING}folder").mkdir()
+    (tmp_path / f"{TEMPORARY}of_another").touch()
+    before = sorted(tmp_path.iterdir())
+    update_sealed(tmp_path / "a.json", "value", "one")
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "a.json"])
 
 
 def test_a_link_stays_and_what_it_names_is_replaced(tmp_path: Path) -> None:

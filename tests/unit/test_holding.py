@@ -65,6 +65,13 @@ def test_a_missing_baseline_names_both_commands_that_make_one(tmp_path: Path) ->
     assert "--parity-update-baselines" in detail
 
 
+def test_a_missing_baseline_is_named_without_its_folder_and_in_printable_characters(tmp_path: Path) -> None:
+    outcome = Outcome(config(), (), FRESH, tmp_path / "a\x1b.json", ())
+    detail = baseline_check(gate_of(tmp_path), outcome).detail
+    assert detail.startswith(r"no baseline a\x1b.json: make one with ")
+    assert str(tmp_path) not in detail
+
+
 def test_a_failure_names_what_changed_around_it(tmp_path: Path) -> None:
     detail = held(tmp_path, with_ap(0.25, environment=ELSEWHERE)).detail
     changed = "the environment changed: instruction_sets avx2 avx512_vnni → avx2, numpy 3.0.0 → 2.0.0"

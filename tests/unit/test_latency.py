@@ -169,7 +169,10 @@ def test_feigned_is_the_far_end_of_what_the_reference_differs_from_itself_and_en
 @pytest.mark.parametrize(
     ("low", "high", "feigned", "reaches", "falls_short"),
     [
-        (1.5, 1.6, 0.05, True, False),
+        (1.58, 1.6, 0.05, True, False),
+        (1.57, 1.6, 0.05, False, False),  # above, but by less than is feigned
+        (1.7, 1.8, None, False, False),
+        (1.7, 1.8, float("nan"), False, False),
         (1.49, 1.6, 0.05, False, False),
         (1.4, 1.49, 0.05, False, False),  # below, but by less than is feigned
         (1.3, 1.42, 0.05, False, True),
@@ -183,6 +186,11 @@ def test_a_limit_is_reached_or_missed_by_the_whole_interval(
 ) -> None:
     found = compared(low, high, feigned)
     assert (found.reaches(1.5), found.falls_short(1.5)) == (reaches, falls_short)
+
+
+def test_a_limit_is_not_reached_within_what_the_machine_feigns() -> None:
+    assert not compared(1.0001, 1.004, 0.03).reaches(1.0)
+    assert compared(1.03, 1.04, 0.03).reaches(1.0)
 
 
 def test_a_limit_is_decided_on_after_timing_the_reference_against_itself_as_often(clock: Clock) -> None:
@@ -211,6 +219,7 @@ def simulated(clock: Clock, slower: float) -> list[LatencyComparison]:
 def test_on_a_noisy_machine_no_candidate_fails_that_is_as_fast(clock: Clock) -> None:
     found = simulated(clock, 1.0)
     assert sum(each.falls_short(1.0) for each in found) == 0
+    assert sum(each.reaches(1.0) for each in found) == 0  # nor does noise alone make one pass
     assert np.median([each.smallest_enforceable for each in found]) < SLOWDOWN - 1
 
 

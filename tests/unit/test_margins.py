@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_loss_that_could_be_chance_fails_nothing_and_is_counted_as_open() -> N
     assert (verdict.outcome, verdict.failing, verdict.open) == ("pass", (), 1)
     assert verdict.worst is not None
     assert verdict.worst.name == "ring"
+
+
+def test_a_failing_class_whose_interval_ends_within_the_margin_hides_no_open_one() -> None:
+    skewed = replace(line("star", -0.08, 0.005), ap=replace(estimate(-0.08, 0.005), ci95=(-0.049, -0.01)))
+    verdict = judge_classes(statistics(skewed, line("ring", -0.08, 0.03)), 0.05)
+    assert ([each.name for each in verdict.failing], verdict.open) == (["star"], 1)
+
+
+def test_a_hostile_class_name_is_shown_in_printable_characters() -> None:
+    detail = judge_classes(statistics(line("\x1b[2J\u202e", -0.5)), 0.05).detail
+    assert detail.startswith(r"worst \x1b[2J\u202e -0.500; ")
 
 
 def test_the_same_loss_fails_alone_and_not_among_three_hundred() -> None:

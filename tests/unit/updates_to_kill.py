@@ -18,7 +18,7 @@ from pathlib import Path
 from parity.baselines import Baseline, Identity, read_baseline, write_baseline
 from parity.environment import Environment
 from parity.errors import BaselineError
-from parity.files import TEMPORARY, kept_path
+from parity.files import UPDATING, kept_path
 from parity.metrics import METRIC_NAMES, CocoMetrics
 from parity.sealed import sealed_text
 
@@ -71,7 +71,7 @@ def main(folder: Path, kills: int, writer: str) -> None:
         kill_one(path, writer, chance.uniform(0, LONGEST))
         held[holds(path)] += 1
         kept[holds(kept_path(path))] += 1
-        strays += bool(list(folder.glob(f"{TEMPORARY}*")))
+        strays += bool(list(folder.glob(f"{UPDATING}*")))
     write_baseline(path, NEW)
     files = sorted(file.name for file in folder.iterdir())
     found = {"held": held, "kept": kept, "strays": strays, "files": files, "at last": holds(path), "torch": "torch" in sys.modules}
