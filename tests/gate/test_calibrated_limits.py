@@ -13,7 +13,7 @@ from gate.test_planted_faults import DAMAGES, FAULTS, Damage, Fault
 from parity.calibrated import SEALED_AS, Calibration, read_calibration
 from parity.calibration import calibrate
 from parity.cli import main
-from parity.limits import FLOAT32
+from parity.limits import CEILINGS, FLOAT32
 from parity.request import GateRequest
 from parity.sealed import write_sealed
 from parity.wire import from_json, to_json
@@ -143,6 +143,14 @@ def test_limits_without_a_checkpoint_are_refused(
 def test_images_without_detections_have_no_noise_to_measure(reference: Path, only_empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", str(reference), "--data", str(only_empty / "data.yaml"), "--imgsz", str(SIDE)]) == 10
     assert "detects nothing" in capsys.readouterr().err
+
+
+def test_a_model_that_is_too_noisy_to_be_held_is_refused(
+    reference: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(CEILINGS, "box", replace(CEILINGS["box"], value=1e-9))
+    assert main(["calibrate", str(reference), "--data", str(shapes / "data.yaml"), "--imgsz", str(SIDE), "--limit", "1"]) == 4
+    assert "the limit of box says that the model is too noisy" in capsys.readouterr().err
 
 
 def test_the_command_prints_the_noise_and_the_limits_and_writes_both_files(
