@@ -53,7 +53,7 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, l
     request = with_fair_timing(request)
     check_certifiable(request)
     busy = busy_note(machine_load()) if request.latency else None
-    waivers = read_waivers(request.waivers) if request.waivers else ()
+    waivers = read_waivers(request.waivers, today=datetime.now(UTC).date()) if request.waivers else ()
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)

@@ -8,13 +8,17 @@ from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 
+from parity.artefacts import with_size
 from parity.certificate import SCHEMA, SEALED_AS, Certificate, certificate_path, differences, with_paths
+from parity.contests import read_spec, with_thresholds
+from parity.convert.manifest import manifest_path, read_stamp
 from parity.display import display
-from parity.errors import BadInput, CertificateError
+from parity.errors import BadInput, CertificateError, UsageError
 from parity.request import GateRequest
 from parity.sealed import read_sealed
-from parity.spec import STRICT
+from parity.spec import STRICT, PipelineSpec
 from parity.verdict import Check, Result
+from parity.wire import sha256_of
 
 CERTIFY = "certify the file again with `parity gate --certify`"
 
@@ -50,9 +54,40 @@ def read_certificate(artefact: Path) -> Certificate:
 
 
 def verify(artefact: Path) -> Verification:
-    """Hash a file again and hold that against its certificate."""
+    """Hash a file and, of one that did not change, its pipeline spec again, and hold that against its certificate."""
     certified = read_certificate(artefact)
-    return Verification(os.fspath(artefact), certified, tuple(differences(artefact, certified)))
+    found = tuple(differences(artefact, certified))
+    return Verification(os.fspath(artefact), certified, found or tuple(spec_differences(artefact, certified)))
+
+
+def spec_differences(artefact: Path, certified: Certificate) -> Iterator[str]:
+    """Which configurations would run as another pipeline, as far as that can be told without the gate."""
+    try:
+        own = outer_spec(artefact, certified.request)
+    except (BadInput, UsageError) as failure:
+        yield f"its pipeline cannot be read: {display(failure)}"
+        return
+    for config in certified.configs if own else ():
+        found = sha256_of(with_size(own, config.imgsz)) if own and config.imgsz else config.spec_sha256
+        if found != config.spec_sha256:
+            yield other_pipeline(config.id, found, config.spec_sha256)
+
+
+def outer_spec(artefact: Path, request: GateRequest) -> PipelineSpec | None:
+    """The spec of a file whose pipeline does not stand in the file itself: the one that was given, or that of its manifest.
+
+    ``None`` where neither is there; a stamp within the file comes before its manifest, as it does in the gate.
+    """
+    if request.candidate_spec is not None:
+        given = artefact.parent / request.candidate_spec
+        return read_spec(given) if given.is_file() else None
+    stamp = read_stamp(artefact) if manifest_path(artefact).is_file() else None
+    return with_thresholds(stamp.spec, request) if stamp else None
+
+
+def other_pipeline(config: str, found: str | None, certified: str | None) -> str:
+    """That a configuration runs as another pipeline."""
+    return f"{display(config)}: it runs as another pipeline: sha256 {found}, certified {display(certified)}"
 
 
 def repeated_request(certified: Certificate, artefact: Path, *, reference: Path | None, data: Path | None) -> GateRequest:
@@ -81,7 +116,7 @@ def changes(certified: Certificate, result: Result) -> Iterator[str]:
             return
         names[old.id] = new.id
         if old.spec_sha256 != new.spec_sha256:
-            yield f"{display(old.id)}: it runs as another pipeline: sha256 {new.spec_sha256}, certified {display(old.spec_sha256)}"
+            yield other_pipeline(old.id, new.spec_sha256, old.spec_sha256)
     made = {(check.name, check.config): check for check in result.checks}
     for check in certified.checks:
         yield from check_changes(check, made.get((check.name, names.get(check.config, check.config))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ from parity.waivers import NEVER, Waiver
 
 KINDS: dict[str, type] = {"check": str, "config": str, "reason": str, "owner": str, "expires": date}
 NEEDED = 'check = "...", config = "...", reason = "...", owner = "...", expires = 2027-01-31'
+LONGEST = timedelta(days=366)  # a year, leap years too: somebody has to accept it anew, so that nothing is waived for ever
 
 
-def read_waivers(path: Path) -> tuple[Waiver, ...]:
-    """The waivers of a file; raises ``UsageError`` that names the file and the entry."""
+def read_waivers(path: Path, *, today: date) -> tuple[Waiver, ...]:
+    """The waivers of a file; raises ``UsageError`` that names the file and the entry, also of one that holds too long after ``today``."""
     entries = parity_table(path).get(WAIVERS, [])
     if not isinstance(entries, list):
         raise UsageError("waivers are a list of tables", file=path, found=type(entries).__name__, expected=WRITTEN)
-    return tuple(waiver_of(entry, f"waiver {place}", path) for place, entry in enumerate(entries, 1))
+    return tuple(waiver_of(entry, f"waiver {place}", path, today=today) for place, entry in enumerate(entries, 1))
 
 
-def waiver_of(entry: Any, place: str, path: Path) -> Waiver:
+def waiver_of(entry: Any, place: str, path: Path, *, today: date) -> Waiver:
     """One waiver; all of it is needed, since one without a reason, an owner or an end would never go away."""
     if not isinstance(entry, dict):
         raise UsageError(f"{place} is no table", file=path, found=entry, expected=NEEDED)
@@ -42,7 +43,15 @@ def waiver_of(entry: Any, place: str, path: Path) -> Waiver:
             expected = "a date such as 2027-01-31, without quotes" if kind is date else "a text"
             raise UsageError(f"{name} of {place} is none", file=path, found=repr(entry[name]), expected=expected)
     check_name(entry["check"], place, path)
+    check_last_day(entry["expires"], place, path, today=today)
     return Waiver(**entry)
+
+
+def check_last_day(expires: date, place: str, path: Path, *, today: date) -> None:
+    """Raise ``UsageError`` for a waiver that nobody would look at again for longer than a year."""
+    if expires - today > LONGEST:
+        expected = f"a day up to {today + LONGEST}: a waiver holds for a year at most"
+        raise UsageError(f"{place} holds too long", file=path, found=expires, expected=expected, next_step="renew it when it expires")
 
 
 def check_name(name: str, place: str, path: Path) -> None:

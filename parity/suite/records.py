@@ -76,7 +76,8 @@ def waiver_lines(config: pytest.Config, checks: list[tuple[str, str, str]], *, w
     source = settings(config).waivers
     if source is None:
         return
-    waivers = read_waivers(source)
+    today = datetime.now(UTC).date()
+    waivers = read_waivers(source, today=today)
     made = [Check(name, place, Status(status), None, None, "", "") for name, place, status in checks]
     yield f"waivers: {len(waivers)} in {source}"
-    yield from waiver_notes(made, waivers, today=datetime.now(UTC).date(), whole=whole)
+    yield from waiver_notes(made, waivers, today=today, whole=whole)

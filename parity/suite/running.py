@@ -75,8 +75,9 @@ class Gates:
         made = list(checks)
         self.records["answered"].append((question, config.id))
         self.records["checks"] += [(check.name, check.config, str(check.status)) for check in made]
-        waivers = read_waivers(self.settings.waivers) if self.settings.waivers else ()
-        require(waive(made, waivers, today=datetime.now(UTC).date()), self.outcome(config).causes)
+        today = datetime.now(UTC).date()
+        waivers = read_waivers(self.settings.waivers, today=today) if self.settings.waivers else ()
+        require(waive(made, waivers, today=today), self.outcome(config).causes)
 
 
 def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:

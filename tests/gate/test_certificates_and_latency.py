@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
 from gate.conftest import QUICKLY
 
 from parity.certificate import certificate_path
 from parity.cli import main
+from parity.convert.manifest import ONNX_KEY, manifest_path, manifest_text, read_stamp
 from parity.timing import XDIST
+from parity.wire import to_json
 
 ONE_IMAGE = ("--threads", 1, "--limit", 1)
 
@@ -43,6 +47,51 @@ def test_a_file_that_passes_is_certified_and_verified_and_passes_again(
     assert main(["verify", str(shipped)]) == 0
     assert main(["verify", str(shipped), "--rerun"]) == 0
     assert "CERTIFIED" in capsys.readouterr().out
+
+
+def differs_in_its_pipeline(shipped: Path, capsys: pytest.CaptureFixture[str]) -> bool:
+    """Whether `verify` says that the file would run as another pipeline."""
+    capsys.readouterr()
+    code = main(["verify", str(shipped)])
+    said = "it runs as another pipeline: sha256 " in capsys.readouterr().out
+    assert code == (14 if said else 0)
+    return said
+
+
+def test_a_changed_manifest_of_a_file_without_a_stamp_is_noticed_without_a_gate(
+    gate: Callable[..., Run], reference: Path, shipped: Path, own_shapes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamp = read_stamp(shipped)
+    assert stamp is not None
+    model = onnx.load(shipped)
+    kept = [entry for entry in model.metadata_props if entry.key != ONNX_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    onnx.save(model, shipped)
+    manifest = manifest_path(shipped)
+    manifest.write_text(manifest_text(stamp, shipped))
+    asked = ("--reference", reference, "--candidate", shipped, "--data", own_shapes / "data.yaml", *QUICKLY)
+    assert gate(*asked, "--certify").exit_code == 0
+    assert not differs_in_its_pipeline(shipped, capsys)
+    other = replace(stamp, spec=replace(stamp.spec, suppress=replace(stamp.spec.suppress, max_detections=1)))
+    manifest.write_text(manifest_text(other, shipped))
+    assert differs_in_its_pipeline(shipped, capsys)
+    manifest.write_text("{}")
+    assert main(["verify", str(shipped)]) == 14
+    assert "differs: its pipeline cannot be read: " in capsys.readouterr().out
+
+
+def test_a_changed_spec_that_was_given_is_noticed_without_a_gate(
+    gate: Callable[..., Run], reference: Path, shipped: Path, own_shapes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamp, given = read_stamp(shipped), shipped.with_name("spec.json")
+    assert stamp is not None
+    given.write_text(to_json(stamp.spec))
+    asked = ("--reference", reference, "--candidate", shipped, "--data", own_shapes / "data.yaml", "--candidate-spec", given, *QUICKLY)
+    assert gate(*asked, "--certify").exit_code == 0
+    assert not differs_in_its_pipeline(shipped, capsys)
+    given.write_text(to_json(replace(stamp.spec, suppress=replace(stamp.spec.suppress, max_detections=1))))
+    assert differs_in_its_pipeline(shipped, capsys)
 
 
 def test_a_repeated_gate_on_other_data_is_not_the_certified_one(

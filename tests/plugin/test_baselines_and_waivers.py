@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def outcome(gates, asked):
 
 running.Gates.gate, running.Gates.outcome = gate, outcome
 """
+SOON = str(datetime.now(UTC).date() + timedelta(days=30))
 WAIVER = """
 [[tool.parity.waivers]]
 check = "{check}"
@@ -76,7 +78,7 @@ def stored(pytester: pytest.Pytester, precision: str = "fp32") -> None:
         write_baseline(pytester.path / "baselines" / f"m-onnx-{side}.json", baseline)
 
 
-def waiving(pytester: pytest.Pytester, check: str = "rescored", config: str = "m-onnx-*", expires: str = "2999-01-31") -> None:
+def waiving(pytester: pytest.Pytester, check: str = "rescored", config: str = "m-onnx-*", expires: str = SOON) -> None:
     """A waiver in the project's file."""
     pytester.makepyprojecttoml(WAIVER.format(check=check, config=config, expires=expires))
 
@@ -157,7 +159,7 @@ def test_a_test_that_lacks_only_what_is_waived_is_an_expected_failure(pytester: 
     result = pytester.runpytest_subprocess(*SUITE, *WHOLE, *processes)
 
     result.assert_outcomes(passed=4, xfailed=2, deselected=0 if processes else 4)
-    result.stdout.fnmatch_lines(["XFAIL*rescored waived by Ada until 2999-01-31: a known rounding*"])
+    result.stdout.fnmatch_lines([f"XFAIL*rescored waived by Ada until {SOON}: a known rounding*"])
     result.stdout.fnmatch_lines(["parity: waivers: 1 in *pyproject.toml"])
     assert result.ret == 0
 
@@ -166,8 +168,8 @@ def test_a_test_that_lacks_only_what_is_waived_is_an_expected_failure(pytester: 
     ("check", "config", "expires", "says"),
     [
         ("rescored", "m-onnx-*", "2026-01-31", "its waiver by Ada expired on 2026-01-31"),
-        ("missed", "m-onnx-*", "2999-01-31", "rescored fail"),
-        ("rescored", "other-*", "2999-01-31", "rescored fail"),
+        ("missed", "m-onnx-*", SOON, "rescored fail"),
+        ("rescored", "other-*", SOON, "rescored fail"),
     ],
     ids=["expired", "another check", "another configuration"],
 )
@@ -183,14 +185,14 @@ def test_a_waiver_that_does_not_hold_waives_nothing(pytester: pytest.Pytester, c
 
 @pytest.mark.parametrize("processes", PROCESSES, ids=["one process", "two"])
 def test_waivers_that_do_nothing_are_named_when_all_is_through(pytester: pytest.Pytester, processes: tuple[str, ...]) -> None:
-    needless, unmatched = (WAIVER.format(check="rescored", config=config, expires="2999-01-31") for config in ("m-onnx-320", "old-*"))
+    needless, unmatched = (WAIVER.format(check="rescored", config=config, expires=SOON) for config in ("m-onnx-320", "old-*"))
     pytester.makepyprojecttoml(needless + unmatched)
 
     result = pytester.runpytest_subprocess(*SUITE, *WHOLE, *processes)
 
     result.stdout.fnmatch_lines(
         [
-            "parity: waiver of rescored for m-onnx-320 by Ada until 2999-01-31: its check passes: remove it",
+            f"parity: waiver of rescored for m-onnx-320 by Ada until {SOON}: its check passes: remove it",
             "*old-*no check of this run is so named*",
         ]
     )

@@ -12,6 +12,7 @@ from parity.verdict import CHECK_NAMES
 from parity.waiver_files import read_waivers
 from parity.waivers import NEVER, Waiver
 
+TODAY = date(2026, 7, 1)
 GOOD = {"check": '"rescored"', "config": '"m-*"', "reason": '"why"', "owner": '"Ada"', "expires": "2027-01-31"}
 
 
@@ -23,18 +24,23 @@ def written(path: Path, **changes: str | None) -> Path:
 
 
 def test_a_waiver_is_read_with_its_date(tmp_path: Path) -> None:
-    assert read_waivers(written(tmp_path / "w.toml")) == (Waiver("rescored", "m-*", "why", "Ada", date(2027, 1, 31)),)
+    assert read_waivers(written(tmp_path / "w.toml"), today=TODAY) == (Waiver("rescored", "m-*", "why", "Ada", date(2027, 1, 31)),)
 
 
 @pytest.mark.parametrize("name", sorted(CHECK_NAMES - NEVER))
 def test_every_other_check_may_be_waived(name: str, tmp_path: Path) -> None:
-    assert read_waivers(written(tmp_path / "w.toml", check=f'"{name}"'))[0].check == name
+    assert read_waivers(written(tmp_path / "w.toml", check=f'"{name}"'), today=TODAY)[0].check == name
+
+
+@pytest.mark.parametrize("last", ["2020-01-31", "2027-07-02"])
+def test_a_waiver_may_have_expired_or_hold_for_a_year(last: str, tmp_path: Path) -> None:
+    assert str(read_waivers(written(tmp_path / "w.toml", expires=last), today=TODAY)[0].expires) == last
 
 
 @pytest.mark.parametrize("text", ["", "[tool.ruff]\nselect = []", "[tool.parity]", "[tool.parity]\nwaivers = []"])
 def test_a_file_without_waivers_has_none(text: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)
-    assert read_waivers(tmp_path / "w.toml") == ()
+    assert read_waivers(tmp_path / "w.toml", today=TODAY) == ()
 
 
 @pytest.mark.parametrize(
@@ -49,6 +55,8 @@ def test_a_file_without_waivers_has_none(text: str, tmp_path: Path) -> None:
         ({"expires": '"2027-01-31"'}, "expires of waiver 1 .* is none; found '2027-01-31'; expected a date .* without quotes"),
         ({"expires": "2027-01-31T00:00:00"}, "expires of waiver 1 .* is none"),
         ({"expires": "20270131"}, "expires of waiver 1 .* is none"),
+        ({"expires": "2027-07-03"}, r"waiver 1 \(rescored\) holds too long; found 2027-07-03; expected a day up to 2027-07-02: .* a year"),
+        ({"expires": "9999-12-31"}, "holds too long; found 9999-12-31"),
         ({"reason": '" "'}, "reason of waiver 1 .* is none; found ' '; expected a text"),
         ({"owner": '["Ada"]'}, "owner of waiver 1 .* is none"),
         ({"check": '"rescore"'}, r"there is no such check; found rescore\n  next: did you mean rescored\?"),
@@ -60,7 +68,7 @@ def test_a_file_without_waivers_has_none(text: str, tmp_path: Path) -> None:
 def test_a_wrong_waiver_names_the_file_and_the_entry(changes: dict[str, str | None], says: str, tmp_path: Path) -> None:
     path = written(tmp_path / "pyproject.toml", **changes)
     with pytest.raises(UsageError, match=rf"pyproject\.toml: (?s:.*){says}") as caught:
-        read_waivers(path)
+        read_waivers(path, today=TODAY)
     assert caught.value.exit_code == 4
 
 
@@ -79,9 +87,9 @@ def test_a_wrong_waiver_names_the_file_and_the_entry(changes: dict[str, str | No
 def test_a_file_of_another_form_is_refused(text: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text, encoding="latin-1")
     with pytest.raises(UsageError, match=rf"w\.toml: {says}"):
-        read_waivers(tmp_path / "w.toml")
+        read_waivers(tmp_path / "w.toml", today=TODAY)
 
 
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"w\.toml: the waivers cannot be read; found No such file"):
-        read_waivers(tmp_path / "w.toml")
+        read_waivers(tmp_path / "w.toml", today=TODAY)
