@@ -69,7 +69,8 @@ def test_show_lists_a_folder(stored: Path, capsys: pytest.CaptureFixture[str]) -
     assert ["other", "onnx", "640", "int8", "0.2500", "0.2500", "12"] in shown
 
 
-def test_show_tells_all_of_one_result(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_tells_all_of_one_result(stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # the processes of pytest-xdist have 80, which folds a digest
     assert cli.main(["baseline", "show", str(stored)]) == 0
     shown = words(capsys.readouterr().out)
     assert [name for name in METRIC_NAMES if [name, "none" if name == "APs" else "0.2500"] not in shown] == []
