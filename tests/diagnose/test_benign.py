@@ -57,7 +57,7 @@ def converted_elsewhere(checkpoint: Path, folder: Path) -> Path:
 @pytest.fixture(autouse=True)
 def always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for the causes although no check failed."""
-    monkeypatch.setattr("parity.judging.asks_why", lambda _: True)
+    monkeypatch.setattr("parity.judging.asks_why", lambda _, __: True)
 
 
 # Files

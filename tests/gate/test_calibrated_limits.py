@@ -154,8 +154,9 @@ def test_a_model_that_is_too_noisy_to_be_held_is_refused(
 
 
 def test_the_command_prints_the_noise_and_the_limits_and_writes_both_files(
-    reference: Path, shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reference: Path, shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # the processes of pytest-xdist have 80, which folds a row
     asked = ["--data", str(shapes / "data.yaml"), "--imgsz", str(SIDE), "--limit", "1", "--out", str(tmp_path / "limits.json")]
     assert main(["calibrate", str(reference), *asked, "--json", str(tmp_path / "all.json")]) == 0
     written = from_json(Calibration, (tmp_path / "all.json").read_bytes(), source="all.json")

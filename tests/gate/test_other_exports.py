@@ -99,9 +99,21 @@ def test_a_dynamic_export_passes_at_every_size_that_was_asked_for(
     assert [config["imgsz"] for config in run.result["configs"]] == [[320, 320], [256, 256]]
 
 
-def test_a_half_precision_file_is_run_and_fails_by_its_numbers_alone(judge: Callable[..., Run], plain: Path, tmp_path: Path) -> None:
-    run = judge(saved(convert_float_to_float16(onnx.load(plain)), tmp_path))
+def test_a_half_precision_file_is_held_detection_by_detection_where_that_is_asked_for(
+    judge: Callable[..., Run], plain: Path, tmp_path: Path
+) -> None:
+    run = judge(saved(convert_float_to_float16(onnx.load(plain)), tmp_path), "--profile", "fp32")
     assert_fails(run, failing={"shifted", "rescored"}, passing={"names", "images", "finite", "class_flips"})
+
+
+def test_a_half_precision_file_is_judged_by_statistics_and_a_few_images_say_too_little(
+    judge: Callable[..., Run], plain: Path, tmp_path: Path
+) -> None:
+    run = judge(saved(convert_float_to_float16(onnx.load(plain)), tmp_path))
+    assert (run.exit_code, run.config["profile"]) == (12, "fp16")
+    assert {run.statuses[name] for name in ("missed", "ghosts", "class_flips", "shifted", "rescored")} == {"pass"}
+    assert run.statuses["ap_reference"] == "inconclusive"
+    assert "fewer than 20" in run.check("ap_reference")["detail"]
 
 
 # Files that are not what they seem
