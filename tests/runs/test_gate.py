@@ -142,7 +142,8 @@ def test_a_run_directory_may_be_the_candidate(run: Path, few: Path, gate: Callab
 def test_a_baseline_of_a_network_without_size_is_written_and_held(
     run: Path, few: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("CI", raising=False)  # where no baseline is updated
+    for name in ("CI", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):  # where no baseline is updated
+        monkeypatch.delenv(name, raising=False)
     words = ("--pyargs", "parity.suite", "-m", "parity", "-k", "baseline", f"--parity-checkpoint={run}", f"--parity-data={few}")
     words += ("--parity-backend=onnx", f"--parity-baselines={pytester.path / 'stored'}", "--import-mode=importlib")
     pytester.runpytest_subprocess(*words).assert_outcomes(failed=1, deselected=4)
