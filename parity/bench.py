@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.backends.base import Session, open_session
+from parity.contests import untracked
 from parity.convert import convert
 from parity.datasets import open_dataset
 from parity.environment import Environment, environment, machine_load
@@ -89,12 +90,6 @@ class Contestant:
         """A call that runs the network on the next tensor, and after the last on the first again."""
         turns = cycle(tensors)
         return lambda: self.session.run(next(turns))
-
-
-def untracked(sizes: Iterable[Size], label: str, total: int) -> Iterable[Size]:
-    """Progress that nobody sees."""
-    del label, total
-    return sizes
 
 
 def run_bench(request: BenchRequest, *, track: Track = untracked) -> Bench:

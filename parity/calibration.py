@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from parity.backends.base import Session
 from parity.calibrated import Calibration, Floor, Noise, SizeCalibration, require_sound
-from parity.contests import Gate, checkpoint_of, reference_spec, with_thresholds
+from parity.contests import Gate, checkpoint_of, reference_spec, untracked, with_thresholds
 from parity.convert import convert
 from parity.datasets import open_dataset
 from parity.decode import Candidates, decode
@@ -61,12 +61,6 @@ class Seen:
     candidates: Candidates
     detections: Detections
     gain: float
-
-
-def untracked(images: Iterable[Image], label: str, total: int) -> Iterable[Image]:
-    """Progress that nobody sees."""
-    del label, total
-    return images
 
 
 def calibrate(request: GateRequest, *, track: Track = untracked) -> Calibration:

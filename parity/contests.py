@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from parity.accuracy import Recorded
 from parity.artefacts import FileSpec, input_size, spec_of_file
@@ -32,10 +32,11 @@ from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
 from parity.verdict import CandidateId, Check
 from parity.wire import from_plain, read_json
 
+T = TypeVar("T")
 Track = Callable[[Iterable[Observation], str, int], Iterable[Observation]]
 
 
-def untracked(items: Iterable[Observation], label: str, total: int) -> Iterable[Observation]:
+def untracked(items: Iterable[T], label: str, total: int) -> Iterable[T]:
     """Progress that nobody sees."""
     del label, total
     return items

@@ -19,7 +19,6 @@ from scipy.special import ndtri, stdtr
 
 from parity.display import display
 from parity.limits import CONFIDENCE, FAMILY_ERROR, MOST_IMAGES
-from parity.spec import STRICT
 from parity.statistics import ClassEstimate, PairedStatistics
 
 Outcome: TypeAlias = Literal["pass", "fail", "inconclusive", "not_checked"]
@@ -40,7 +39,6 @@ class MarginVerdict:
     images_needed: int | None
     detectable: float | None
     detail: str
-    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,6 @@ class ClassVerdict:
     failing: tuple[ClassEstimate, ...]
     worst: ClassEstimate | None
     detail: str
-    __pydantic_config__ = STRICT
 
 
 def judge_margin(name: str, statistics: PairedStatistics, margin: float) -> MarginVerdict:
@@ -94,7 +91,7 @@ def advice(outcome: Outcome, needed: int | None) -> list[str]:
 
 def judge_classes(statistics: PairedStatistics, margin: float) -> ClassVerdict:
     """Test every class and size for a drop beyond the margin, at a false alarm in ``FAMILY_ERROR`` of all gates at most."""
-    tested = [line for line in statistics.classes if line.ap.ci95 is not None and line.units > 1]
+    tested = testable(statistics)
     too_few = len(statistics.classes) - len(tested)
     if not tested:
         return ClassVerdict("not_checked", margin, 0, too_few, 0, (), None, f"none of {too_few} classes and sizes has enough objects")
@@ -111,9 +108,14 @@ def judge_classes(statistics: PairedStatistics, margin: float) -> ClassVerdict:
     return ClassVerdict(outcome, margin, len(tested), too_few, still_open, failing, worst, detail)
 
 
+def testable(statistics: PairedStatistics) -> list[ClassEstimate]:
+    """The classes and sizes with enough objects, on more than one image."""
+    return [line for line in statistics.classes if line.ap.ci95 is not None and line.units > 1]
+
+
 def worst_line(statistics: PairedStatistics) -> ClassEstimate | None:
     """The class and size with the strongest evidence of a loss, ``None`` where none that can be judged lost anything."""
-    lost = [line for line in statistics.classes if line.ap.ci95 is not None and line.units > 1 and (line.ap.delta or 0.0) < 0]
+    lost = [line for line in testable(statistics) if (line.ap.delta or 0.0) < 0]
     return min(lost, key=lambda line: drop_p_value(line, 0.0), default=None)
 
 
