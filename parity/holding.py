@@ -14,7 +14,6 @@ from parity.environment import environment
 from parity.models import model_name
 from parity.revisions import Revision
 from parity.verdict import Check, ConfigResult, Status, judge
-from parity.wire import sha256_of
 
 if TYPE_CHECKING:
     from parity.judging import Outcome
@@ -24,10 +23,9 @@ CHECK = "ap_baseline"
 
 def make_baseline(gate: Gate, contest: Contest, result: ConfigResult) -> Baseline | None:
     """What would be stored of a result; recorded detections and unlabelled data have no baseline."""
-    if gate.checkpoint is None or result.metrics is None or not isinstance(contest.candidate, ModelDetector):
+    if gate.checkpoint is None or result.metrics is None or result.spec_sha256 is None or not isinstance(contest.candidate, ModelDetector):
         return None
-    spec = sha256_of(contest.candidate.pipeline.spec)
-    identity = Identity(gate.checkpoint.sha256, gate.dataset.sha256, spec, contest.backend, contest.size)
+    identity = Identity(gate.checkpoint.sha256, gate.dataset.sha256, result.spec_sha256, contest.backend, contest.size)
     return Baseline(
         identity,
         result.metrics.candidate,
