@@ -47,7 +47,6 @@ PACKAGES = (
     Package("onnx", "onnx", "1.21", "ONNX files cannot be inspected"),
     Package("onnxruntime", "onnxruntime", "1.20", "ONNX files cannot be run"),
     Package("scipy", "scipy.optimize", "1.11", "detections cannot be matched"),
-    Package("faster-coco-eval", "faster_coco_eval", "1.6.5", "AP cannot be computed"),
     Package("pillow", "PIL", "11", "image headers cannot be read"),
     Package("pydantic", "pydantic", "2.9", "no JSON can be read or written"),
     Package("pyyaml", "yaml", "6", "data.yaml cannot be read"),

@@ -23,9 +23,10 @@ from parity.contests import (
 from parity.datasets import open_dataset
 from parity.environment import Environment, environment
 from parity.errors import UsageError
-from parity.metrics import ClassMetrics, CocoMetrics, evaluate, map_classes, per_class, precision_recall, truths_of
+from parity.metrics import ClassMetrics, CocoMetrics, map_classes, per_class, precision_recall, truths_of
 from parity.models import is_checkpoint
 from parity.pipeline import Pipeline
+from parity.records import evaluate
 from parity.request import GateRequest, Size, size_label
 from parity.spec import STRICT
 from parity.verdict import CandidateId, DatasetId

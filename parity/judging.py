@@ -20,9 +20,8 @@ from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.errors import ParityError, UsageError
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
-from parity.metrics import evaluate
 from parity.pipeline import Observation
-from parity.records import record
+from parity.records import evaluation, record
 from parity.request import size_label
 from parity.spec import Suppress
 from parity.timing import latency_checks, time_contest
@@ -224,7 +223,7 @@ def measure(gate: Gate, observations: Sequence[Observation], thresholds: Suppres
     evaluated, deployed = [seen.evaluated for seen in observations], [seen.deployed for seen in observations]
     data, classes = gate.dataset, class_map(gate)
     recorded = Recorded(record(data, evaluated, classes), record(data, deployed, classes), thresholds.confidence)
-    return Measured(evaluate(data, evaluated, classes).metrics(), recorded)
+    return Measured(evaluation(recorded.evaluated).metrics(), recorded)
 
 
 def reference_measured(gate: Gate, contest: Contest, observed: Observed) -> Measured:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from parity.boxes import area, iou, xyxy_to_corner_size
@@ -19,7 +17,6 @@ from parity.limits import MATCH_IOU
 from parity.match import match
 from parity.spec import STRICT
 
-logging.getLogger("faster_coco_eval").setLevel(logging.ERROR)
 AREAS = ("all", "small", "medium", "large")
 MAX_DETECTIONS = (1, 10, 100)
 IOU_50, IOU_75 = 0, 5  # places of 0.50 and 0.75 among COCO's ten IoU thresholds
@@ -121,20 +118,6 @@ def map_classes(names: Sequence[str], categories: Sequence[Category], *, source:
         raise BadInput("the data set shares no class with the model", file=source, found=found, next_step=step)
     only_model = tuple(name for name in names if name not in by_name)
     return ClassMap(category_of, only_model, tuple(name for name in by_name if name not in names))
-
-
-def evaluate(dataset: Dataset, detections: Sequence[Detections], classes: ClassMap) -> Evaluation:
-    """COCO's evaluation by faster-coco-eval; ids are our own, since an annotation id of 0 would cost a true positive."""
-    ground_truth = COCO()
-    ground_truth.dataset = truth_as_coco(dataset)
-    ground_truth.createIndex()
-    results = ground_truth.loadRes(detections_as_coco(detections, classes))
-    coco_eval = COCOeval_faster(ground_truth, results, "bbox")
-    coco_eval.params.maxDets = list(MAX_DETECTIONS)
-    coco_eval.evaluate()
-    coco_eval.accumulate()
-    precision, recall = (np.asarray(coco_eval.eval[name], np.float64) for name in ("precision", "recall"))
-    return Evaluation(precision, recall, tuple(coco_eval.params.catIds))
 
 
 def truth_as_coco(dataset: Dataset) -> dict[str, Any]:

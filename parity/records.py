@@ -229,6 +229,11 @@ def category_records(
     return CategoryRecords(found.scores[order], found.cells[order] % images, found.ranks[order], hits, skipped, counts)
 
 
+def evaluate(dataset: Dataset, detections: Sequence[Detections], classes: ClassMap) -> Evaluation:
+    """The arrays that all of COCO's numbers are read off, of one side's detections."""
+    return evaluation(record(dataset, detections, classes))
+
+
 def evaluation(records: Records) -> Evaluation:
     """The arrays that all of COCO's numbers are read off."""
     shape = (len(IOU_THRESHOLDS), len(records.categories), len(AREA_RANGES), len(MAX_DETECTIONS))

@@ -22,10 +22,11 @@ from parity.environment import Environment, environment
 from parity.errors import BadInput, UsageError
 from parity.files import write_whole
 from parity.images import image_size
-from parity.metrics import ClassMap, ClassMetrics, CocoMetrics, detections_as_coco, evaluate, map_classes, per_class, truth_as_coco
+from parity.metrics import ClassMap, ClassMetrics, CocoMetrics, detections_as_coco, map_classes, per_class, truth_as_coco
 from parity.models import Checkpoint
 from parity.models.run_directory import RunDirectory
 from parity.pipeline import Observation, Pipeline
+from parity.records import evaluate
 from parity.runs.pictures import write_pictures
 from parity.runs.places import (
     GROUND_TRUTH,

@@ -14,7 +14,8 @@ from oracles.samples import dataset, found, random_boxes, same_classes, seeds, t
 
 from parity.datasets import Dataset, Truth
 from parity.detections import Detections
-from parity.metrics import ClassMap, evaluate
+from parity.metrics import ClassMap
+from parity.records import evaluate
 
 if find_spec("pycocotools") is None:
     pytest.skip("the oracle is pycocotools, which is not installed", allow_module_level=True)

@@ -11,7 +11,8 @@ from oracles.samples import Row, dataset, found, same_classes, truth
 from parity.datasets import Category
 from parity.detections import Detections
 from parity.errors import BadInput
-from parity.metrics import METRIC_NAMES, defined_mean, evaluate, map_classes, per_class, precision_recall
+from parity.metrics import METRIC_NAMES, defined_mean, map_classes, per_class, precision_recall
+from parity.records import evaluate
 
 CATEGORIES = ((0, "a"), (1, "b"), (2, "never there"))
 HIT: Row = (0, 0, 10, 10, 0.9, 0)

@@ -12,8 +12,7 @@ from pydantic import TypeAdapter
 from parity.datasets import Dataset
 from parity.detections import Detections
 from parity.limits import BOOTSTRAP
-from parity.metrics import evaluate
-from parity.records import Records, record
+from parity.records import Records, evaluate, record
 from parity.resampling import draw_weights
 from parity.statistics import (
     METRICS,
