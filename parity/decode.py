@@ -16,6 +16,7 @@ from parity.spec import Activation, BoxFormat, BoxUnits, Head, HeadLayout
 Array = NDArray[np.float32]
 Outputs = tuple[Array, ...]
 LEAST_SHARE = 1e-12  # of a score whose logit is taken
+FAR_FROM_OVERFLOW = 1e30  # of a float32 coordinate, whatever it is multiplied by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,28 +35,58 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """One output read by its layout: ``boxes`` (n, 4) as the network wrote them, ``scores`` and ``labels`` (n, k)."""
+    """One output read by its layout: ``boxes`` (n, 4) as the network wrote them, ``scores`` (n, k).
+
+    ``labels`` are (n, k), or (1, k) where every row has the same: those of a raw head.
+    """
 
     boxes: Array
     scores: Array
     labels: NDArray[np.floating] | NDArray[np.integer]
 
+    def take(self, which: NDArray[np.bool_]) -> Rows:
+        """Some of the rows."""
+        chosen = np.flatnonzero(which)
+        return Rows(self.boxes[chosen], self.scores[chosen], self.labels if len(self.labels) == 1 else self.labels[chosen])
+
 
 @silently
-def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[int, int]) -> Candidates:
-    """Read one image's outputs (leading batch axis of 1) as the head says; raises ``BadInput`` where the shape does not fit."""
-    rows = READERS[head.layout](outputs, classes)
-    boxes = xywh_to_xyxy(rows.boxes) if head.box_format is BoxFormat.XYWH else rows.boxes
+def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[int, int], above: float = -np.inf) -> Candidates:
+    """Read one image's outputs (leading batch axis of 1) as the head says; raises ``BadInput`` where the shape does not fit.
+
+    Rows without a score ``above`` are left out, which at any confidence that is used are most of a raw head's.
+    """
+    rows, non_finite = READERS[head.layout](outputs, classes), 0
+    if not surely_finite(rows):
+        finite = finite_rows(rows, head, network_size)
+        rows, non_finite = rows.take(finite), int((~finite).sum())
+    activation = ACTIVATIONS[head.activation]
+    if above > -np.inf:
+        rows = rows.take(activation(rows.scores.max(1, initial=-np.inf)) > above)
+    labels = rows.labels.astype(np.int64, copy=False) - head.class_offset
+    boxes, scores = in_pixels(rows.boxes, head, network_size), activation(rows.scores)
+    return Candidates(boxes, scores, np.broadcast_to(labels, scores.shape), non_finite)
+
+
+def surely_finite(rows: Rows) -> bool:
+    """Whether a quick look finds all numbers finite, boxes far from overflow and labels that are indices."""
+    largest = max(abs(float(bound(rows.boxes, initial=0))) for bound in (np.min, np.max))
+    return bool(largest < FAR_FROM_OVERFLOW and np.isfinite(rows.scores.sum()) and (np.abs(rows.labels) <= LARGEST_CLASS).all())
+
+
+def finite_rows(rows: Rows, head: Head, network_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which rows hold finite numbers only, (n,), once their boxes are in pixels."""
+    finite = np.isfinite(in_pixels(rows.boxes, head, network_size)).all(1) & np.isfinite(rows.scores).all(1)
+    return np.asarray(finite & (np.abs(rows.labels) <= LARGEST_CLASS).all(1))
+
+
+def in_pixels(boxes: Array, head: Head, network_size: tuple[int, int]) -> Array:
+    """Boxes as the network wrote them to xyxy in network pixels."""
+    corners = xywh_to_xyxy(boxes) if head.box_format is BoxFormat.XYWH else boxes
     sides = np.array([network_size[1], network_size[0]] * 2, np.float32)
     if head.box_units is BoxUnits.NORMALISED:
-        boxes = boxes * sides
-    elif head.box_units is BoxUnits.DIVIDED:
-        boxes = boxes / sides
-    finite = np.isfinite(boxes).all(1) & np.isfinite(rows.scores).all(1) & (np.abs(rows.labels) <= LARGEST_CLASS).all(1)
-    if not finite.all():
-        boxes, rows = boxes[finite], Rows(rows.boxes[finite], rows.scores[finite], rows.labels[finite])
-    scores = ACTIVATIONS[head.activation](rows.scores)
-    return Candidates(boxes, scores, rows.labels.astype(np.int64, copy=False) - head.class_offset, int((~finite).sum()))
+        return corners * sides
+    return corners / sides if head.box_units is BoxUnits.DIVIDED else corners
 
 
 def sigmoid(logits: Array) -> Array:
@@ -85,19 +116,19 @@ ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
 def read_channels_last(outputs: Outputs, classes: int) -> Rows:
     """[1, N, 4 + nc]."""
     rows = single(outputs, (None, 4 + classes), HeadLayout.CHANNELS_LAST)
-    return Rows(rows[:, :4], rows[:, 4:], every_class(len(rows), classes))
+    return Rows(rows[:, :4], rows[:, 4:], every_class(classes))
 
 
 def read_channels_first(outputs: Outputs, classes: int) -> Rows:
     """[1, 4 + nc, N]: Ultralytics v8, v5u, v9, 11, 12."""
     rows = single(outputs, (4 + classes, None), HeadLayout.CHANNELS_FIRST).T
-    return Rows(rows[:, :4], rows[:, 4:], every_class(len(rows), classes))
+    return Rows(rows[:, :4], rows[:, 4:], every_class(classes))
 
 
 def read_objectness(outputs: Outputs, classes: int) -> Rows:
     """[1, N, 5 + nc]: the score is objectness times class (v5, v7, YOLOX)."""
     rows = single(outputs, (None, 5 + classes), HeadLayout.OBJECTNESS)
-    return Rows(rows[:, :4], rows[:, 4:5] * rows[:, 5:], every_class(len(rows), classes))
+    return Rows(rows[:, :4], rows[:, 4:5] * rows[:, 5:], every_class(classes))
 
 
 def read_end_to_end(outputs: Outputs, classes: int) -> Rows:
@@ -146,9 +177,9 @@ def single(outputs: Outputs, shape: tuple[int | None, int | None], layout: HeadL
     return np.asarray(raw[0])
 
 
-def every_class(rows: int, classes: int) -> NDArray[np.int64]:
-    """The class index of every score of a raw head, (n, nc), without memory of its own."""
-    return np.broadcast_to(np.arange(classes), (rows, classes))
+def every_class(classes: int) -> NDArray[np.int64]:
+    """The class index of every score of a raw head's row, (1, nc)."""
+    return np.arange(classes)[None]
 
 
 def misfit(outputs: Outputs, expected: str, layout: HeadLayout) -> BadInput:
