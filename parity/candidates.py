@@ -8,12 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
+from parity.backends.base import Session
 from parity.comparison import Rounding
 from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.doubts import Doubt, NoiseMargins
 from parity.limits import EVALUATION_CONFIDENCE
-from parity.pipeline import Observation, Pipeline, observe_many
+from parity.pipeline import Observation, Pipeline, View, observe_many
 from parity.spec import Suppress, Suppressor
 from parity.verdict import CandidateId
 
@@ -74,6 +75,7 @@ class ModelDetector:
     rounding: Rounding = UNROUNDED
     relabel: Mapping[int, int] | None = None  # class indices to those of the other side
     margins: NoiseMargins | None = None  # of noise, where its doubts are asked for
+    timed: Session | None = None  # whose latency is its own, where that is another's than the pipeline's
 
     @property
     def shows(self) -> Cut:
@@ -84,12 +86,19 @@ class ModelDetector:
 
     def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
         """Run the network; the pipeline's own suppression is what is deployed."""
+        for (seen,) in observe_many((image.path for image in images), [self.view(deployed, evaluated)]):
+            yield self.own(seen)
+
+    def view(self, deployed: Suppress, evaluated: Cut) -> View:
+        """What the pipeline is asked on every image."""
         settings = self.pipeline.spec.suppress
         own = replace(settings, confidence=max(settings.confidence, deployed.confidence))
         pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
-        paths = (image.path for image in images)
-        for seen in observe_many(paths, pipeline, evaluation=evaluated.apply(settings), margins=self.margins):
-            yield seen if self.relabel is None else seen.relabelled(self.relabel)
+        return View(pipeline, evaluated.apply(settings), self.margins)
+
+    def own(self, seen: Observation) -> Observation:
+        """What the pipeline said, under the other side's class indices."""
+        return seen if self.relabel is None else seen.relabelled(self.relabel)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +126,18 @@ class RecordedDetector:
                 absent=found is None,
                 doubts=self.doubts.get(image.id),
             )
+
+
+def observe_both(
+    reference: Detector, candidate: Detector, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut
+) -> Iterator[tuple[Observation, Observation]]:
+    """What both sides say of every image; two models look at it in turn, so that it is read once."""
+    if isinstance(reference, ModelDetector) and isinstance(candidate, ModelDetector):
+        views = [side.view(deployed, evaluated) for side in (reference, candidate)]
+        for first, second in observe_many((image.path for image in images), views):
+            yield reference.own(first), candidate.own(second)
+    else:
+        yield from zip(*(side.observe(images, deployed=deployed, evaluated=evaluated) for side in (reference, candidate)), strict=True)
 
 
 def best_label(detections: Detections) -> Detections:

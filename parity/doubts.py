@@ -20,7 +20,7 @@ from parity.match import Matches
 from parity.preprocess import Geometry
 from parity.restore import restore
 from parity.spec import STRICT, PipelineSpec, Suppress, Suppressor
-from parity.suppress import CLASS_OFFSET_PX, above_confidence, suppress
+from parity.suppress import CLASS_OFFSET_PX, above_confidence
 
 FLOAT32_STEP = float(np.finfo(np.float32).eps)  # of a number near 1
 MOST_RIVALS = 1000  # of an image, the best; matrices of them are made
@@ -215,10 +215,12 @@ def least(values: Floats) -> float:
 # A pipeline's own doubts ----------------------------------------------------------------------------------------------------------
 
 
-def doubts_of(found: Candidates, geometry: Geometry, spec: PipelineSpec, margins: NoiseMargins) -> Iterator[Doubt]:
-    """The boxes of one image that noise keeps or drops, of what the network gave before suppression; margins in network pixels."""
+def doubts_of(found: Candidates, kept: Detections, geometry: Geometry, spec: PipelineSpec, margins: NoiseMargins) -> Iterator[Doubt]:
+    """The boxes of one image that noise keeps or drops, of what the network gave before suppression; margins in network pixels.
+
+    ``kept`` is what suppression made of it.
+    """
     rivals = rivals_before(found, spec.suppress, margins)
-    kept = suppress(found, spec.suppress)
     chosen = list(in_doubt(rivals, spec.suppress))
     places = np.array([place for place, *_ in chosen], np.intp)
     rows = Detections(rivals.boxes[places], rivals.scores[places], rivals.labels[places])
@@ -233,8 +235,7 @@ def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) 
 
     Suppression moves class k by k x 7680 px in float32, whose rounding (0.03 px for class 79) noise can tip as well.
     """
-    lowest = float(expit(log_odds(np.array(settings.confidence)) - margins.logit))
-    rows, columns = above_confidence(found, replace(settings, confidence=lowest))
+    rows, columns = above_confidence(found, replace(settings, confidence=lowered(settings.confidence, margins)))
     scores = found.scores[rows, columns].astype(np.float64)
     order = np.argsort(-scores, kind="stable")[:MOST_RIVALS]
     rows, columns = rows[order], columns[order]
@@ -243,6 +244,11 @@ def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) 
     farthest = np.abs(boxes).max(1, initial=0.0) + moved * labels * float(CLASS_OFFSET_PX)
     rounding = np.spacing(farthest.astype(np.float32)).astype(np.float64) / 2
     return Rivals(boxes, scores[order], labels, margins.box_px + rounding, error_of_logit(scores[order], margins, step=FLOAT32_STEP))
+
+
+def lowered(confidence: float, margins: NoiseMargins) -> float:
+    """The lowest score that noise may lift to a confidence."""
+    return float(expit(log_odds(np.array(confidence)) - margins.logit))
 
 
 def error_of_logit(scores: Floats, margins: NoiseMargins, *, step: float) -> Floats:

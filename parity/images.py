@@ -11,9 +11,8 @@ import re
 import stat
 import struct
 import zlib
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, GifImagePlugin, ImageFile, TiffImagePlugin, WebPImagePlugin
 
+from parity.ahead import ahead
 from parity.errors import BadInput, ResourceLimit
 from parity.spec import ExifPolicy
 
@@ -72,7 +72,11 @@ class Stranger:
 
 def read_image(path: Path, *, exif: ExifPolicy = ExifPolicy.APPLY) -> Image:
     """Read a picture; one that is damaged, cut off, animated or too large is an error, never a guess."""
-    data = read_file(path)
+    return decode_image(read_file(path), path, exif=exif)
+
+
+def decode_image(data: bytes, path: Path, *, exif: ExifPolicy = ExifPolicy.APPLY) -> Image:
+    """The picture that a file's bytes are; the path is for what is said of a damaged one."""
     kind = recognise(data, path)
     header = read_header(data, kind, path)
     pixels = decode(data, kind, exif)
@@ -95,20 +99,9 @@ def image_size(path: Path) -> tuple[int, int]:
     return upright(read_header(data, recognise(data, path), path))
 
 
-def read_ahead(paths: Iterable[Path], *, exif: ExifPolicy = ExifPolicy.APPLY, workers: int = 2, depth: int = 8) -> Iterator[Image]:
-    """Yield the pictures in order while threads decode at most ``depth`` ahead; an error is raised at its picture's place."""
-    waiting: deque[Future[Image]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="parity-images") as pool:
-        try:
-            for path in paths:
-                waiting.append(pool.submit(read_image, path, exif=exif))
-                if len(waiting) >= depth:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def read_ahead(paths: Iterable[Path], *, exif: ExifPolicy = ExifPolicy.APPLY) -> Iterator[Image]:
+    """Yield the pictures in order while threads decode a few ahead; an error is raised at its picture's place."""
+    return ahead(partial(read_image, exif=exif), paths)
 
 
 def read_file(path: Path) -> bytes:

@@ -5,20 +5,20 @@ preprocess -> network -> decode -> suppress -> restore
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from parity.ahead import ahead
 from parity.backends.base import Session
-from parity.decode import decode
+from parity.decode import Outputs, decode
 from parity.detections import Detections
-from parity.doubts import Doubt, NoiseMargins, doubts_of
-from parity.images import read_ahead
-from parity.preprocess import preprocess
+from parity.doubts import Doubt, NoiseMargins, doubts_of, lowered
+from parity.images import decode_image, read_file
+from parity.preprocess import NetworkInput, preprocess
 from parity.restore import restore
 from parity.spec import PipelineSpec, Suppress
 from parity.suppress import suppress
@@ -52,31 +52,101 @@ class Observation:
         return replace(self, deployed=self.deployed.relabelled(index_of), evaluated=self.evaluated.relabelled(index_of))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What a pipeline is asked on every image.
+
+    ``evaluation`` are the settings of the second suppression. With ``margins`` of noise it is also told which boxes they leave in
+    doubt. A ``memory`` answers for images that it has seen before.
+    """
+
+    pipeline: Pipeline
+    evaluation: Suppress
+    margins: NoiseMargins | None = None
+    memory: Memory | None = None
+
+    @property
+    def least_score(self) -> float:
+        """The score up to which nothing of a network's answer matters."""
+        deployed = self.pipeline.spec.suppress.confidence
+        lowest = deployed if self.margins is None else lowered(deployed, self.margins)
+        return min(lowest, self.evaluation.confidence)
+
+
+class Memory(Protocol):
+    """What one view has said of images before, by the SHA-256 of their files."""
+
+    def recall(self, image: str) -> Observation | None:
+        """What it said, ``None`` where it has not seen the image."""
+
+    def keep(self, image: str, observation: Observation) -> None:
+        """Remember what it says."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One image for every view: what its network is to be given, or what it said before."""
+
+    sha256: str
+    inputs: tuple[NetworkInput | Observation, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What a network said of its input."""
+
+    given: NetworkInput
+    outputs: Outputs
+
+
 def detect_many(images: Iterable[Path], pipeline: Pipeline) -> Iterator[Detections]:
     """Stream the detections of image files at the pipeline's own settings; memory does not grow with their number."""
-    for observation in observe_many(images, pipeline, evaluation=pipeline.spec.suppress):
+    for (observation,) in observe_many(images, [View(pipeline, pipeline.spec.suppress)]):
         yield observation.deployed
 
 
-def observe_many(
-    images: Iterable[Path], pipeline: Pipeline, *, evaluation: Suppress, margins: NoiseMargins | None = None
-) -> Iterator[Observation]:
-    """Run the network once an image and suppress twice: as deployed, and with the settings of ``evaluation``.
+def observe_many(images: Iterable[Path], views: Sequence[View]) -> Iterator[tuple[Observation, ...]]:
+    """What every view says of each image, which is read once for all and prepared once for all that want the same.
 
-    With ``margins`` of noise it is also told which boxes they leave in doubt.
+    Each network runs once an image, in the caller's thread, and its answer is suppressed twice: as deployed, and for ``evaluation``.
+    Threads read and prepare what comes next meanwhile, and read off the answers.
     """
-    for image in read_ahead(images, exif=pipeline.spec.preprocess.exif):
-        yield observe(image, pipeline, evaluation=evaluation, margins=margins)
+    prepared = ahead(partial(prepare, views=views), images)
+    answered = ((image.sha256, [answer(*pair) for pair in zip(views, image.inputs, strict=True)]) for image in prepared)
+    return ahead(lambda item: tuple(concluded(item[0], *pair) for pair in zip(views, item[1], strict=True)), answered, workers=1, depth=2)
 
 
-def observe(image: NDArray[np.uint8], pipeline: Pipeline, *, evaluation: Suppress, margins: NoiseMargins | None = None) -> Observation:
-    """Both observations of one RGB image (H, W, 3)."""
-    spec = pipeline.spec
-    fitted = preprocess(image, spec.preprocess)
-    outputs = pipeline.session.run(fitted.tensor)
-    candidates = decode(outputs, spec.head, classes=len(spec.names), network_size=fitted.geometry.network_size)
-    deployed, evaluated = (
-        restore(suppress(candidates, settings), fitted.geometry, spec.restore) for settings in (spec.suppress, evaluation)
-    )
-    doubts = None if margins is None else tuple(doubts_of(candidates, fitted.geometry, spec, margins))
-    return Observation(deployed, evaluated, fitted.geometry.gain, doubts=doubts)
+def prepare(path: Path, views: Sequence[View]) -> Prepared:
+    """Read an image file, and make of it what the views want and do not remember."""
+    data = read_file(path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    pictures = cache(lambda exif: decode_image(data, path, exif=exif))
+    fitted = cache(lambda spec: preprocess(pictures(spec.exif), spec))
+    remembered = (None if view.memory is None else view.memory.recall(sha256) for view in views)
+    inputs = (before or fitted(view.pipeline.spec.preprocess) for before, view in zip(remembered, views, strict=True))
+    return Prepared(sha256, tuple(inputs))
+
+
+def answer(view: View, given: NetworkInput | Observation) -> Answered | Observation:
+    """Run the network."""
+    return given if isinstance(given, Observation) else Answered(given, view.pipeline.session.run(given.tensor))
+
+
+def concluded(sha256: str, view: View, answered: Answered | Observation) -> Observation:
+    """What a network's answer says of the image, which is remembered."""
+    if isinstance(answered, Observation):
+        return answered
+    observation = observed(answered, view)
+    if view.memory is not None:
+        view.memory.keep(sha256, observation)
+    return observation
+
+
+def observed(answered: Answered, view: View) -> Observation:
+    """Both observations of one image."""
+    spec, geometry = view.pipeline.spec, answered.given.geometry
+    candidates = decode(answered.outputs, spec.head, classes=len(spec.names), network_size=geometry.network_size, above=view.least_score)
+    deployed, evaluated = (suppress(candidates, settings) for settings in (spec.suppress, view.evaluation))
+    doubts = None if view.margins is None else tuple(doubts_of(candidates, deployed, geometry, spec, view.margins))
+    deployed, evaluated = (restore(detections, geometry, spec.restore) for detections in (deployed, evaluated))
+    return Observation(deployed, evaluated, geometry.gain, doubts=doubts)

@@ -37,8 +37,10 @@ def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
     if not isinstance(contest.reference, ModelDetector) or not isinstance(contest.candidate, ModelDetector):
         return None
     image = read_image(gate.dataset.images[0].path)
-    sides = (contest.reference.pipeline, contest.candidate.pipeline)
-    reference, candidate = (partial(side.session.run, preprocess(image, side.spec.preprocess).tensor) for side in sides)
+    sides = (contest.reference, contest.candidate)
+    reference, candidate = (
+        partial((side.timed or side.pipeline.session).run, preprocess(image, side.pipeline.spec.preprocess).tensor) for side in sides
+    )
     return compare_latency(reference, candidate, least=gate.request.least_speedup)
 
 

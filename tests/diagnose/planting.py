@@ -22,7 +22,7 @@ from parity.diagnose.search import Finding, diagnose
 from parity.faults import fault
 from parity.limits import BY_FAMILY, FLOAT32, Limits
 from parity.models import load_checkpoint
-from parity.pipeline import Observation, Pipeline, observe_many
+from parity.pipeline import Observation, Pipeline, View, observe_many
 from parity.predictions import recorded
 from parity.spec import PipelineSpec
 from parity.verdict import CandidateId
@@ -161,7 +161,8 @@ class Judge:
 
     def _observe(self) -> Iterator[Observation]:
         """What the reference detects on every image."""
-        return observe_many((image.path for image in self.images), Pipeline(self.spec, self.session), evaluation=self.spec.suppress)
+        view = View(Pipeline(self.spec, self.session), self.spec.suppress)
+        return (seen for (seen,) in observe_many((image.path for image in self.images), [view]))
 
     def read(self, case: Case) -> tuple[list[Detections], Rounding]:
         """The detections as the gate reads them off a predictions file, cut as the reference is, with the grid of their numbers."""

@@ -48,7 +48,8 @@ def run(scene: Scene, settings: Suppress) -> Run:
     scores = np.where(table[:, 5:] == np.arange(classes), expit(table[:, 4:5]), 0.0)
     found = Candidates(table[:, :4].astype(np.float32), scores.astype(np.float32), np.broadcast_to(np.arange(classes), scores.shape))
     spec = PipelineSpec(("a",) * classes, suppress=settings, restore=Restore(RestoreGeometry.NETWORK, clip=False))
-    return Run(suppress(found, settings), tuple(doubts_of(found, GEOMETRY, spec, MARGINS)))
+    kept = suppress(found, settings)
+    return Run(kept, tuple(doubts_of(found, kept, GEOMETRY, spec, MARGINS)))
 
 
 def compared(reference: Scene, candidate: Scene, settings: Suppress) -> ImageComparison:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import struct
-import threading
 import zlib
 from pathlib import Path
 
@@ -251,22 +250,6 @@ def promised(path: Path) -> bool:
         return True
 
 
-def test_reading_ahead_keeps_the_order() -> None:
-    paths = sorted(FIXTURES.glob("*.jpg"))[:20]
-    ahead = list(read_ahead(paths, workers=3, depth=4))
-    assert all(np.array_equal(image, read_image(path)) for image, path in zip(ahead, paths, strict=True))
-
-
-def test_reading_ahead_takes_no_more_paths_than_its_depth() -> None:
-    taken: list[Path] = []
-    paths = (taken.append(path) or path for path in [EXIF_IMAGE] * 50)
-    stream = read_ahead(paths, depth=3)
-    next(stream)
-    next(stream)
-    assert len(taken) == 4
-    stream.close()
-
-
 def test_reading_ahead_passes_the_orientation_policy_on() -> None:
     (image,) = read_ahead([EXIF_IMAGE], exif=ExifPolicy.IGNORE)
     np.testing.assert_array_equal(image, read_image(EXIF_IMAGE, exif=ExifPolicy.IGNORE))
@@ -277,10 +260,3 @@ def test_an_error_comes_at_its_place(tmp_path: Path) -> None:
     assert next(stream).ndim == 3
     with pytest.raises(BadInput, match=r"missing\.jpg"):
         next(stream)
-
-
-def test_an_abandoned_stream_ends_its_threads() -> None:
-    stream = read_ahead([EXIF_IMAGE] * 50)
-    next(stream)
-    stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("parity-images")]
