@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from parity.datasets import Category
 from parity.limits import Bootstrap
 from parity.margins import worst_line
-from parity.metrics import IOU_50
+from parity.metrics import IOU_50, Evaluation
 from parity.operating import ALL_SIZES, OperatingPoint, at_best_f1
 from parity.records import Records
 from parity.resampling import draw_weights
@@ -47,11 +47,15 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorded:
-    """One side's records: of the detections that AP is taken from, and of those that ship, above ``confidence``."""
+    """One side's records: of the detections that AP is taken from, and of those that ship, above ``confidence``.
+
+    ``curves`` are what COCO's numbers are read off.
+    """
 
     evaluated: Records
     deployed: Records
     confidence: float
+    curves: Evaluation
 
 
 def compare_accuracy(
@@ -63,7 +67,14 @@ def compare_accuracy(
     groups: Sequence[Hashable] | None = None,
 ) -> Accuracy:
     """Hold two sides against the same truth; images of one group are resampled together."""
-    statistics = compare_records(reference.evaluated, candidate.evaluated, categories, bootstrap=bootstrap, groups=groups)
+    statistics = compare_records(
+        reference.evaluated,
+        candidate.evaluated,
+        categories,
+        bootstrap=bootstrap,
+        groups=groups,
+        curves=(reference.curves, candidate.curves),
+    )
     points = operating_points(reference), operating_points(candidate)
     samples = f1_differences(reference.deployed, candidate.deployed, bootstrap=bootstrap, groups=groups)
     shipped = estimate(points[0].deployed.f1, points[1].deployed.f1, samples)

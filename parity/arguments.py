@@ -72,6 +72,7 @@ Trust = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
 NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference anew, and keep nothing of what it says.")]
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
 LATENCY_FAIL_HELP = 'Fail where the candidate is surely slower than "speedup<1.5", as far as this machine can tell now.'
 LatencyFail = Annotated[str | None, typer.Option("--latency-fail", help=LATENCY_FAIL_HELP, metavar="LIMIT")]

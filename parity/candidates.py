@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.doubts import Doubt, NoiseMargins
 from parity.limits import EVALUATION_CONFIDENCE
-from parity.pipeline import Observation, Pipeline, View, observe_many
+from parity.pipeline import Memory, Observation, Pipeline, View, observe_many
 from parity.spec import Suppress, Suppressor
 from parity.verdict import CandidateId
 
@@ -76,6 +76,7 @@ class ModelDetector:
     relabel: Mapping[int, int] | None = None  # class indices to those of the other side
     margins: NoiseMargins | None = None  # of noise, where its doubts are asked for
     timed: Session | None = None  # whose latency is its own, where that is another's than the pipeline's
+    remember: Callable[[View], Memory] | None = None  # what it said before when asked the same
 
     @property
     def shows(self) -> Cut:
@@ -94,7 +95,8 @@ class ModelDetector:
         settings = self.pipeline.spec.suppress
         own = replace(settings, confidence=max(settings.confidence, deployed.confidence))
         pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
-        return View(pipeline, evaluated.apply(settings), self.margins)
+        asked = View(pipeline, evaluated.apply(settings), self.margins)
+        return asked if self.remember is None else replace(asked, memory=self.remember(asked))
 
     def own(self, seen: Observation) -> Observation:
         """What the pipeline said, under the other side's class indices."""

@@ -12,6 +12,7 @@ import typer
 from parity import arguments
 from parity.commands.baseline import baseline
 from parity.commands.bench import bench
+from parity.commands.cache import cache
 from parity.commands.calibrate import calibrate
 from parity.commands.compare import compare
 from parity.commands.convert import convert
@@ -78,6 +79,7 @@ app.command()(calibrate)
 app.command()(verify)
 app.command()(doctor)
 app.add_typer(baseline)
+app.add_typer(cache)
 
 
 if __name__ == "__main__":

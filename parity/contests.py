@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -22,11 +23,12 @@ from parity.datasets import Dataset, open_dataset
 from parity.doubts import NoiseMargins
 from parity.errors import BadInput, UsageError
 from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
-from parity.metrics import ClassMap, CocoMetrics, map_classes
+from parity.metrics import ClassMap, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint, model_name
 from parity.pipeline import Observation, Pipeline
 from parity.predictions import open_callable, open_predictions
 from parity.quick import equal_but_for_noise
+from parity.reference_cache import ReferenceCache, memory_of, open_cache
 from parity.replay import Record, candidate_on_its_terms, reference_on_its_terms, replayed_record
 from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
 from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
@@ -67,14 +69,6 @@ class Contest:
         return Profile(self.candidate.pipeline.session.precision) if isinstance(self.candidate, ModelDetector) else Profile.FP32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """One side on labelled data: COCO's numbers, and the records that their uncertainty is taken from."""
-
-    metrics: CocoMetrics
-    recorded: Recorded
-
-
 @dataclass(slots=True, eq=False)
 class Gate:
     """An open gate: the data, the reference, and what the reference has already been seen to do."""
@@ -88,10 +82,11 @@ class Gate:
     calibration: Calibration | None = None  # of the reference's own noise
     record: Record | None = None  # on whose terms recorded detections are replayed
     observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
-    measured: dict[tuple[Size | None, Cut, Suppress], Measured] = field(default_factory=dict)
+    measured: dict[tuple[Size | None, Cut, Suppress], Recorded] = field(default_factory=dict)
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
+    cache: ReferenceCache | None = None
     exported: dict[Size, Path] = field(default_factory=dict)  # the reference as ONNX, which a diagnosis compares a file with
 
     @property
@@ -142,7 +137,8 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     record = replayed_record(request)
     full = open_dataset(request.data, images=request.images, allow_missing_labels=not request.labelled)
     dataset = full.subset(request.limit, request.seed) if request.limit else full
-    gate = Gate(request, full, dataset, resources, track, record=record)
+    kept = resources.enter_context(open_cache(request.cache)) if request.cache is not None else None
+    gate = Gate(request, full, dataset, resources, track, record=record, cache=kept)
     if request.reference.suffix.lower() != ".json":
         gate.checkpoint = checkpoint_of(gate, request.reference)
         class_map(gate)
@@ -281,7 +277,7 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
     if gate.checkpoint is None:
         rows = open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
         return reference_on_its_terms(rows, gate.dataset.images, gate.record)
-    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
+    from parity.backends.pytorch import PyTorchSession, default_threads  # noqa: PLC0415 - the base installation has no torch
 
     if "reference" not in gate.sessions:
         session = PyTorchSession(gate.checkpoint.network, threads=gate.request.threads)
@@ -291,7 +287,11 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
     limits = gate.at(size).limits
     stock = Pipeline(spec, gate.sessions["reference"])
     margins = NoiseMargins(limits.box.value, limits.logit.value)
-    return ModelDetector(identity, quick_pipeline(gate, stock, limits), margins=margins, timed=stock.session)
+    pipeline = quick_pipeline(gate, stock, limits)
+    remember = (
+        None if gate.cache is None else partial(memory_of, gate.cache, gate.checkpoint.sha256, gate.request.threads or default_threads())
+    )
+    return ModelDetector(identity, pipeline, margins=margins, timed=stock.session, remember=remember)
 
 
 def quick_pipeline(gate: Gate, stock: Pipeline, limits: Limits) -> Pipeline:

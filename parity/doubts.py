@@ -44,6 +44,7 @@ class NoiseMargins:
 
     box_px: float
     logit: float
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from parity.accuracy import Accuracy, Recorded, compare_accuracy
 from parity.accuracy_checks import accuracy_checks, compare_metrics
 from parity.baselines import Baseline
-from parity.candidates import Cut, ModelDetector, observe_both
+from parity.candidates import Cut, Detector, ModelDetector, observe_both
 from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
-from parity.contests import Contest, Gate, Measured, class_map, reference_spec, with_thresholds
+from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
 from parity.datasets import DatasetImage
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
@@ -154,9 +154,9 @@ def contest_accuracy(gate: Gate, contest: Contest, observed: Observed) -> tuple[
     if gate.dataset.truths is None:
         return None, None
     reference, candidate = reference_measured(gate, contest, observed), measure(gate, observed.candidate, observed.thresholds)
-    sides, groups = (reference.recorded, candidate.recorded), groups_of(gate.dataset.images)
-    accuracy = compare_accuracy(*sides, gate.dataset.categories, bootstrap=BOOTSTRAP, groups=groups)
-    return compare_metrics(reference.metrics, candidate.metrics, accuracy.statistics), accuracy
+    groups = groups_of(gate.dataset.images)
+    accuracy = compare_accuracy(reference, candidate, gate.dataset.categories, bootstrap=BOOTSTRAP, groups=groups)
+    return compare_metrics(reference.curves.metrics(), candidate.curves.metrics(), accuracy.statistics), accuracy
 
 
 def groups_of(images: Sequence[DatasetImage]) -> list[Hashable] | None:
@@ -213,15 +213,15 @@ def together(one: Rounding, other: Rounding) -> Rounding:
     return Rounding(one.box_px + other.box_px, one.score + other.score)
 
 
-def measure(gate: Gate, observations: Sequence[Observation], thresholds: Suppress) -> Measured:
-    """The COCO numbers of one side, and its records."""
+def measure(gate: Gate, observations: Sequence[Observation], thresholds: Suppress) -> Recorded:
+    """One side on labelled data."""
     evaluated, deployed = [seen.evaluated for seen in observations], [seen.deployed for seen in observations]
     data, classes = gate.dataset, class_map(gate)
-    recorded = Recorded(record(data, evaluated, classes), record(data, deployed, classes), thresholds.confidence)
-    return Measured(evaluation(recorded.evaluated).metrics(), recorded)
+    records = record(data, evaluated, classes)
+    return Recorded(records, record(data, deployed, classes), thresholds.confidence, evaluation(records))
 
 
-def reference_measured(gate: Gate, contest: Contest, observed: Observed) -> Measured:
+def reference_measured(gate: Gate, contest: Contest, observed: Observed) -> Recorded:
     """The reference's numbers, computed once for all candidates that are cut alike."""
     key = (contest.size, observed.cut, observed.thresholds)
     if key not in gate.measured:
@@ -244,7 +244,7 @@ def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observatio
     if isinstance(contest.reference, ModelDetector):
         key = (contest.size, thresholds)
         if key not in gate.repeated:
-            gate.repeated[key] = repeatability(gate, contest, reference, thresholds)
+            gate.repeated[key] = repeatability(gate, contest, reference, thresholds, anew=replace(contest.reference, remember=None))
         yield replace(gate.repeated[key], config=contest.id)
     if isinstance(contest.candidate, ModelDetector) and gate.checkpoint is not None:
         pairs = zip_longest(contest.candidate.pipeline.spec.names, gate.checkpoint.spec.names)
@@ -260,12 +260,12 @@ def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observatio
             yield judge("checkpoint", contest.id, int(stale), gate.limits.none, detail=detail)
 
 
-def repeatability(gate: Gate, contest: Contest, first: Sequence[Observation], thresholds: Suppress) -> Check:
+def repeatability(gate: Gate, contest: Contest, first: Sequence[Observation], thresholds: Suppress, *, anew: Detector) -> Check:
     """Run the reference again on two images: what differs from itself cannot judge another."""
     with_detections = [i for i, seen in enumerate(first) if len(seen.deployed)] or list(range(len(first)))
     chosen = with_detections[:REPEATED_IMAGES]
     images = [gate.dataset.images[i] for i in chosen]
-    again = islice(contest.reference.observe(images, deployed=thresholds, evaluated=Cut()), len(images))
+    again = islice(anew.observe(images, deployed=thresholds, evaluated=Cut()), len(images))
     comparisons = [compare_pair(gate, contest, (first[i], seen), thresholds) for i, seen in zip(chosen, again, strict=True)]
     differing = sum(not comparison.agrees for comparison in comparisons)
     drift = max((float(c.drift_network_px.max(initial=0.0)) for c in comparisons), default=0.0)

@@ -79,14 +79,18 @@ def compare_records(
     *,
     bootstrap: Bootstrap,
     groups: Sequence[Hashable] | None = None,
+    curves: tuple[Evaluation, Evaluation] | None = None,
 ) -> PairedStatistics:
-    """Estimate every difference; images of one group, such as the frames of a video, are drawn together."""
+    """Estimate every difference; images of one group, such as the frames of a video, are drawn together.
+
+    ``curves`` are what the numbers of both records are read off, where that is known.
+    """
     if reference.category_ids != candidate.category_ids or reference.images != candidate.images:
         raise ValueError("the two sides must be recorded on the same images and categories")
     unit_of_image = units_of(groups, reference.images)
     units = int(unit_of_image.max()) + 1
     samples = resampled_differences(reference, candidate, unit_of_image, bootstrap) if units >= bootstrap.min_images else None
-    sides = evaluation(reference), evaluation(candidate)
+    sides = curves or (evaluation(reference), evaluation(candidate))
     return PairedStatistics(
         images=reference.images,
         units=units,

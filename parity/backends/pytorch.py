@@ -35,7 +35,8 @@ class PyTorchSession(CheckedSession):
         self, network: nn.Module, *, device: str = "cpu", threads: int | None = None, channels_last: bool = False, float64: bool = False
     ) -> None:
         super().__init__("pytorch", ANY_IMAGE, precision=network_precision(network))
-        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.memory_format = "channels_last" if channels_last else "contiguous_format"
+        self._memory_format = getattr(torch, self.memory_format)
         self._dtype = torch.float64 if float64 else torch.float32
         place = torch_device(device)
         self._network: Any = network
@@ -82,6 +83,11 @@ def torch_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise BackendUnavailable("PyTorch finds no CUDA device", found=name, next_step="use cpu, or install a CUDA build of torch")
     return device
+
+
+def default_threads() -> int:
+    """How many threads PyTorch takes by itself."""
+    return int(torch.get_num_threads())
 
 
 @contextmanager

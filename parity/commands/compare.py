@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from parity import arguments
+from parity.cache_folder import cache_folder
 from parity.commands.running import basic_request, judged, show
 from parity.options import least_speedup
 from parity.report.output import check_target, make_folder, write_text
@@ -35,6 +36,7 @@ def compare(
     no_latency: arguments.NoLatency = False,
     latency_fail: arguments.LatencyFail = None,
     no_diagnosis: arguments.NoDiagnosis = False,
+    no_cache: arguments.NoCache = False,
 ) -> int:
     """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
     basic = basic_request(
@@ -62,6 +64,7 @@ def compare(
         diagnose=not no_diagnosis,
         limits_file=limits,
         profile=profile,
+        cache=None if no_cache else cache_folder(),
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     from parity.report.text import print_result, report_text

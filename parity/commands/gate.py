@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from parity import arguments
+from parity.cache_folder import cache_folder
 from parity.commands.running import basic_request, judged, show
 from parity.errors import UsageError
 from parity.limits import Profile
@@ -48,6 +49,7 @@ def gate(
     latency_fail: arguments.LatencyFail = None,
     certify: arguments.Certify = False,
     no_diagnosis: arguments.NoDiagnosis = False,
+    no_cache: arguments.NoCache = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     explains = ctx.info_name == "diagnose"
@@ -86,6 +88,7 @@ def gate(
         limits_file=limits,
         profile=profile or (Profile.FP32 if explains else None),  # rounding explains a difference too
         margin=share("--margin", margin),
+        cache=None if no_cache else cache_folder(),
     )
     check_target(json, inputs=request.inputs)
     from parity.report.causes import print_diagnosis

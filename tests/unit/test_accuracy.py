@@ -15,7 +15,7 @@ from parity.detections import Detections
 from parity.limits import BOOTSTRAP
 from parity.metrics import precision_recall
 from parity.operating import at_best_f1
-from parity.records import record
+from parity.records import evaluation, record
 
 CATEGORIES = ((0, "a"), (1, "b"))
 RIGHT: Row = (0, 0, 10, 10, 0.9, 0)
@@ -27,7 +27,8 @@ DATA = dataset([truth((0, 0, 10, 10, 0))] * 40, CATEGORIES)
 def side(*rows: Row, low: tuple[Row, ...] = (), confidence: float = 0.25) -> Recorded:
     """A side that detects the same on all images; what is ``low`` enters AP alone."""
     deployed = [found(*rows)] * len(DATA)
-    return Recorded(record(DATA, [found(*rows, *low)] * len(DATA), same_classes(2)), record(DATA, deployed, same_classes(2)), confidence)
+    evaluated = record(DATA, [found(*rows, *low)] * len(DATA), same_classes(2))
+    return Recorded(evaluated, record(DATA, deployed, same_classes(2)), confidence, evaluation(evaluated))
 
 
 def compared(reference: Recorded, candidate: Recorded, **others: object) -> Accuracy:
