@@ -72,6 +72,8 @@ Trust = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
 NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
+WORKERS_HELP = "Judge this many sizes at once, each with --threads; no more than there are processors for. Needs --no-latency."
+Workers = Annotated[int, typer.Option("--workers", help=WORKERS_HELP, min=1, metavar="N")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference anew, and keep nothing of what it says.")]
 NoLatency = Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")]
 LATENCY_FAIL_HELP = 'Fail where the candidate is surely slower than "speedup<1.5", as far as this machine can tell now.'

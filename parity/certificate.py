@@ -148,7 +148,7 @@ def external_digests(artefact: Path) -> dict[str, str]:
 
 def recorded(request: GateRequest, artefact: Path) -> GateRequest:
     """The request as a certificate keeps it: without what only this run wrote, and without what makes code run."""
-    bare = replace(request, candidates=(), trusted=frozenset(), evidence=None, certify=False, cache=None)
+    bare = replace(request, candidates=(), trusted=frozenset(), evidence=None, certify=False, cache=None, workers=1)
     return with_paths(bare, lambda path: relative(path, artefact))
 
 

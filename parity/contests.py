@@ -51,6 +51,14 @@ def untracked(items: Iterable[T], label: str, total: int) -> Iterable[T]:
     return items
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a candidate came from: its name as given, and the size that was asked of it."""
+
+    given: str
+    asked: Size | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Contest:
     """One configuration to judge: the candidate, and the reference at the same size (``None`` where no network size applies)."""
@@ -60,6 +68,7 @@ class Contest:
     size: Size | None
     reference: Detector
     candidate: Detector
+    source: Source
     checkpoint_sha256: str | None = None  # that the candidate says it came from
     has_names: bool = True  # the candidate has class names of its own
 
@@ -175,11 +184,22 @@ def converted_contest(gate: Gate, backend: str, size: Size | None) -> Contest:
 def given_contests(gate: Gate) -> Iterator[Contest]:
     """The candidates that were named: model files, predictions files, callables."""
     for name in gate.request.candidates:
-        path = Path(name)
-        if path.suffix.lower() in BACKENDS or is_checkpoint(path):
-            yield from file_contests(gate, path)
+        if is_model(name):
+            yield from file_contests(gate, Path(name))
         else:
             yield recorded_contest(gate, name)
+
+
+def is_model(candidate: str) -> bool:
+    """Whether a candidate is a network that runs here."""
+    return Path(candidate).suffix.lower() in BACKENDS or is_checkpoint(Path(candidate))
+
+
+def reopened(gate: Gate, source: Source) -> Contest:
+    """A contest of another gate of the same request."""
+    if is_model(source.given):
+        return model_contest(gate, Path(source.given), source.asked)
+    return recorded_contest(gate, source.given)
 
 
 def file_contests(gate: Gate, path: Path) -> Iterator[Contest]:
@@ -209,6 +229,7 @@ def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
         actual,
         reference_detector(gate, actual),
         candidate,
+        Source(str(path), asked),
         found.checkpoint_sha256,
         has_names=found.has_names,
     )
@@ -269,7 +290,8 @@ def recorded_contest(gate: Gate, name: str) -> Contest:
     else:
         raise BadInput("no way to open this candidate", file=name, expected=f"{', '.join(BACKENDS)}, .json or module:callable")
     size = sizes[0] if gate.checkpoint else None
-    return Contest(config_id(gate, candidate.identity.kind, size), candidate.identity.kind, size, reference_detector(gate, size), candidate)
+    kind = candidate.identity.kind
+    return Contest(config_id(gate, kind, size), kind, size, reference_detector(gate, size), candidate, Source(name))
 
 
 def reference_detector(gate: Gate, size: Size | None) -> Detector:

@@ -15,7 +15,7 @@ from parity.display import display
 from parity.environment import busy_note, environment, machine_load
 from parity.errors import UsageError
 from parity.holding import baseline_check, unheld
-from parity.judging import Outcome, judge_contest
+from parity.judging import Outcome
 from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
 from parity.revisions import Revisions, revision
@@ -23,6 +23,7 @@ from parity.timing import latency_notes, with_fair_timing
 from parity.verdict import Check, DatasetId, ReferenceId, Result, conclude
 from parity.waiver_files import read_waivers
 from parity.waivers import Waiver, waive, waiver_notes
+from parity.workers import check_workers, judge_all
 
 Hold = Callable[[Gate, Outcome], Check]  # a result against what is stored
 
@@ -48,16 +49,17 @@ def fresh_results(request: GateRequest, *, track: Track = untracked) -> Revision
     return Revisions(found, result.verdict, result.notes)
 
 
-def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, list[Outcome]]:
+def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, tuple[Outcome, ...]]:
     """Run the gate; ``hold`` is how a result is held against what is stored."""
     request = with_fair_timing(request)
     check_certifiable(request)
+    check_workers(request)
     busy = busy_note(machine_load()) if request.latency else None
     waivers = read_waivers(request.waivers, today=datetime.now(UTC).date()) if request.waivers else ()
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)
-        outcomes = [judge_contest(gate, contest) for contest in contests(gate)]
+        outcomes = judge_all(gate, list(contests(gate)))
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
         written = (*write_evidence(request, outcomes, result), *write_certificates(request, result))
         return replace(result, notes=(*result.notes, *written)), outcomes

@@ -55,6 +55,7 @@ class GateRequest:
     limits_file: Path | None = None  # a calibration of the reference, whose limits are taken
     profile: Profile | None = None  # ``None``: as every candidate's file calculates
     margin: float | None = None  # of AP, where statistics judge; ``None``: the profile's
+    workers: int = 1  # sizes that are judged at once
     cache: Path | None = None  # the folder that keeps what the reference said; ``None``: nothing is kept
     __pydantic_config__ = STRICT
 

@@ -50,6 +50,7 @@ def gate(
     certify: arguments.Certify = False,
     no_diagnosis: arguments.NoDiagnosis = False,
     no_cache: arguments.NoCache = False,
+    workers: arguments.Workers = 1,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     explains = ctx.info_name == "diagnose"
@@ -89,6 +90,7 @@ def gate(
         profile=profile or (Profile.FP32 if explains else None),  # rounding explains a difference too
         margin=share("--margin", margin),
         cache=None if no_cache else cache_folder(),
+        workers=workers,
     )
     check_target(json, inputs=request.inputs)
     from parity.report.causes import print_diagnosis

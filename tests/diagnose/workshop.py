@@ -18,7 +18,7 @@ from parity.backends.base import CheckedSession
 from parity.backends.pytorch import torch_threads
 from parity.backends.quiet import quiet_torch
 from parity.candidates import ModelDetector
-from parity.contests import Contest, Gate, contests, reference_detector, reference_spec
+from parity.contests import Contest, Gate, Source, contests, reference_detector, reference_spec
 from parity.judging import Outcome, judge_contest
 from parity.models import Checkpoint
 from parity.pipeline import Pipeline
@@ -57,7 +57,9 @@ class Workshop:
         size = (self.side, self.side)
         pipeline = Pipeline(reference_spec(self.gate, size), Remembered(network))
         candidate = ModelDetector(CandidateId("model", "by hand", None), pipeline)
-        return judge_contest(self.gate, Contest("by-hand", "by hand", size, reference_detector(self.gate, size), candidate))
+        return judge_contest(
+            self.gate, Contest("by-hand", "by hand", size, reference_detector(self.gate, size), candidate, Source("by hand"))
+        )
 
     def judge_rows(self, rows: Sequence[Prediction]) -> Outcome:
         """Judge a predictions file."""
