@@ -57,21 +57,23 @@ def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[in
     Rows without a score ``above`` are left out, which at any confidence that is used are most of a raw head's.
     """
     rows, non_finite = READERS[head.layout](outputs, classes), 0
-    if not surely_finite(rows):
+    best = rows.scores.max(1, initial=-np.inf)
+    if not surely_finite(rows, best):
         finite = finite_rows(rows, head, network_size)
-        rows, non_finite = rows.take(finite), int((~finite).sum())
+        rows, best, non_finite = rows.take(finite), best[finite], int((~finite).sum())
     activation = ACTIVATIONS[head.activation]
     if above > -np.inf:
-        rows = rows.take(activation(rows.scores.max(1, initial=-np.inf)) > above)
+        rows = rows.take(activation(best) > above)
     labels = rows.labels.astype(np.int64, copy=False) - head.class_offset
     boxes, scores = in_pixels(rows.boxes, head, network_size), activation(rows.scores)
     return Candidates(boxes, scores, np.broadcast_to(labels, scores.shape), non_finite)
 
 
-def surely_finite(rows: Rows) -> bool:
-    """Whether a quick look finds all numbers finite, boxes far from overflow and labels that are indices."""
-    largest = max(abs(float(bound(rows.boxes, initial=0))) for bound in (np.min, np.max))
-    return bool(largest < FAR_FROM_OVERFLOW and np.isfinite(rows.scores.sum()) and (np.abs(rows.labels) <= LARGEST_CLASS).all())
+def surely_finite(rows: Rows, best: Array) -> bool:
+    """Whether a quick look finds all numbers finite, boxes far from overflow and labels that are indices; ``best`` (n,) are top scores."""
+    extremes = (rows.boxes.min(initial=0), rows.boxes.max(initial=0), rows.scores.min(initial=0))
+    near = all(abs(float(extreme)) < FAR_FROM_OVERFLOW for extreme in extremes)
+    return bool(near and np.isfinite(best).all() and (np.abs(rows.labels) <= LARGEST_CLASS).all())
 
 
 def finite_rows(rows: Rows, head: Head, network_size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from parity.decode import Candidates
 from parity.detections import Detections
 from parity.spec import Suppress, Suppressor
 
-MOST_PAIRS = 500_000  # that are looked at in one go
+MOST_PAIRS = 8_000  # that are looked at in one go: more rounds cost more than what they leave out
 SLACK = 1e-3  # of an overlap, for rounding
 CLASS_OFFSET_PX = np.float32(7680)  # Ultralytics moves class k by k * 7680 px, in float32; its rounding is part of the result
 
@@ -28,7 +28,7 @@ def suppress(candidates: Candidates, settings: Suppress) -> Detections:
     kept: slice | NDArray[np.intp] = slice(settings.max_detections)
     if settings.method is Suppressor.NMS:
         kept = non_maximum_suppression(boxes, labels, settings)
-    return Detections.best_first(boxes[kept], scores[kept], labels[kept], non_finite=candidates.non_finite)
+    return Detections(boxes[kept].astype(np.float64), scores[kept].astype(np.float64), labels[kept].astype(np.int64), candidates.non_finite)
 
 
 def above_confidence(candidates: Candidates, settings: Suppress) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -48,16 +48,17 @@ def non_maximum_suppression(boxes: NDArray[np.float32], labels: NDArray[np.int64
     """Indices of the kept boxes of (n, 4) xyxy rows that are best score first.
 
     The same float32 arithmetic in the same order as torchvision's ``nms``, so that an overlap at the threshold falls the same way.
-    Boxes are settled by blocks, one for nearly all images: what an earlier block removed is not looked at again.
+    Boxes are settled by blocks: what an earlier block removed is not looked at again.
     """
     if settings.iou is None:
         raise ValueError("NMS needs an IoU threshold")
     offset = np.zeros(len(labels), np.float32) if settings.class_agnostic else labels.astype(np.float32) * CLASS_OFFSET_PX
     moved = np.asarray(boxes + offset[:, None], np.float32)
-    left, kept = np.arange(len(boxes)), np.empty(0, np.intp)
+    left, kept, bound = np.arange(len(boxes)), np.empty(0, np.intp), largest_float32(settings.iou)
     while len(left) and len(kept) < settings.max_detections:
-        block, better, worse = rivals(moved[left], settings.iou)
-        removes = overlaps(moved[left], better, worse) > largest_float32(settings.iou)
+        among = moved[left]
+        block, better, worse = rivals(among, settings.iou)
+        removes = overlaps(among, better, worse) > bound
         alive = survivors(better[removes], worse[removes], len(left))
         kept = np.concatenate([kept, left[:block][alive[:block]]])
         left = left[block:][alive[block:]]
@@ -71,9 +72,10 @@ def rivals(boxes: NDArray[np.float32], threshold: float) -> tuple[int, NDArray[n
     """
     x1, width = boxes[:, 0].astype(np.float64), (boxes[:, 2] - boxes[:, 0]).astype(np.float64)
     share = max(threshold - SLACK, SLACK)
-    order = np.argsort(x1)
-    start = np.searchsorted(x1[order], x1 - (1 - share) / share * width)
-    count = np.maximum(np.searchsorted(x1[order], x1 + (1 - share) * width, side="right") - start, 0)
+    order = x1.argsort()
+    lefts = x1[order]
+    start = lefts.searchsorted(x1 - (1 - share) / share * width)
+    count = np.maximum(lefts.searchsorted(x1 + (1 - share) * width, side="right") - start, 0)
     ends = np.cumsum(count)
     block = max(int(np.searchsorted(ends, MOST_PAIRS, side="right")), 1)
     first = np.repeat(np.arange(block), count[:block])
