@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parity.backends.artefact import read_artefact
 from parity.backends.base import BACKENDS
-from parity.backends.onnx_file import external_locations
+from parity.backends.weight_files import weight_files
 from parity.datasets.base import file_digest
 from parity.display import display
 from parity.environment import Environment, installed
@@ -140,10 +139,7 @@ def differences(artefact: Path, certified: Certificate) -> Iterator[str]:
 
 def external_digests(artefact: Path) -> dict[str, str]:
     """The digests of the files that hold a model's weights, by their place beside it."""
-    if artefact.suffix.lower() != ".onnx":
-        return {}
-    places = external_locations(read_artefact(artefact, kind="an ONNX file"), artefact)
-    return {place: file_digest(artefact.parent / place).hex() for place in places}
+    return {place: file_digest(artefact.parent / place).hex() for place in weight_files(artefact)}
 
 
 def recorded(request: GateRequest, artefact: Path) -> GateRequest:

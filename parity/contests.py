@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from parity.accuracy import Recorded
 from parity.artefacts import FileSpec, input_size, spec_of_file
 from parity.backends.artefact import read_artefact
-from parity.backends.base import BACKENDS, Session, open_session
+from parity.backends.base import BACKENDS, Session, model_file, open_session
 from parity.baselines import slug
 from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
@@ -172,7 +172,7 @@ def converted_contest(gate: Gate, backend: str, size: Size | None) -> Contest:
 def given_contests(gate: Gate) -> Iterator[Contest]:
     """The candidates that were named: model files, predictions files, callables."""
     for name in gate.request.candidates:
-        path = Path(name)
+        path = model_file(Path(name))
         if path.suffix.lower() in BACKENDS or is_checkpoint(path):
             yield from file_contests(gate, path)
         else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parity.artefacts import spec_of_file
+from parity.backends.base import model_file
 from parity.candidates import ModelDetector
 from parity.contests import (
     Gate,
@@ -64,6 +65,7 @@ def evaluate_model(request: GateRequest, *, track: Track = untracked) -> ModelEv
     """Evaluate ``request.reference``, a checkpoint or an exported file, at every size that it takes."""
     if request.data is None:
         raise UsageError("no images", expected="--data data.yaml or instances.json")
+    request = replace(request, reference=model_file(request.reference))
     with ExitStack() as resources:
         full = open_dataset(request.data, images=request.images)
         dataset = full.subset(request.limit, request.seed) if request.limit else full
