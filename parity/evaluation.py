@@ -65,12 +65,11 @@ def evaluate_model(request: GateRequest, *, track: Track = untracked) -> ModelEv
     """Evaluate ``request.reference``, a checkpoint or an exported file, at every size that it takes."""
     if request.data is None:
         raise UsageError("no images", expected="--data data.yaml or instances.json")
-    request = replace(request, reference=model_file(request.reference))
     with ExitStack() as resources:
         full = open_dataset(request.data, images=request.images)
         dataset = full.subset(request.limit, request.seed) if request.limit else full
         truths_of(dataset)  # without labels there is nothing to evaluate; better said before the network runs
-        gate = Gate(request, full, dataset, resources, track)
+        gate = Gate(replace(request, reference=model_file(request.reference)), full, dataset, resources, track)
         models = list(detectors(gate))
         sizes = tuple(evaluate_size(gate, model) for model in models)
         notes = (*dataset.notes, *dict.fromkeys(note for model in models for note in model.notes))

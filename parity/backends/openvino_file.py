@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 WEIGHTS = ".bin"
-METADATA = "rt_info/framework/*"  # where OpenVINO keeps the metadata of the ONNX file that an IR was made from
+METADATA_PLACE = ("framework",)  # in rt_info, where OpenVINO keeps the metadata of the ONNX file that an IR was made from
 WEIGHTS_KEY = "parity_weights_sha256"  # among them
 BESIDE = "metadata.yaml"  # where Ultralytics keeps its own
 KNOWN_OPSET = re.compile(r"opset\d{1,2}")  # a layer of any other is native code from elsewhere
@@ -132,7 +132,11 @@ def constants(net: Element) -> Iterator[Element]:
 
 def metadata(net: Element) -> dict[str, str]:
     """The metadata in the file."""
-    return {entry.get("name", entry.tag): value for entry in net.iterfind(METADATA) if (value := entry.get("value")) is not None}
+    return {
+        entry.get("name", entry.tag): value
+        for entry in net.iterfind("/".join(("rt_info", *METADATA_PLACE, "*")))
+        if (value := entry.get("value")) is not None
+    }
 
 
 def metadata_beside(path: Path) -> dict[str, str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from parity.backends.artefact import read_artefact
 from parity.backends.onnx_file import external_locations
-from parity.backends.openvino_file import WEIGHTS
+from parity.backends.openvino_file import weights_path
+from parity.datasets.base import file_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,12 @@ def weight_files(path: Path) -> tuple[str, ...]:
     """Their places as seen from the model's folder; raises for damaged models and for places outside of it."""
     if path.suffix.lower() == ".onnx":
         return external_locations(read_artefact(path, kind="an ONNX file"), path)
-    return (path.with_suffix(WEIGHTS).name,) if path.suffix.lower() == ".xml" else ()
+    return (weights_path(path).name,) if path.suffix.lower() == ".xml" else ()
+
+
+def weight_digests(path: Path) -> dict[str, str]:
+    """The SHA-256 of each, by its place."""
+    return {place: file_digest(path.parent / place).hex() for place in weight_files(path)}
 
 
 def size_in_bytes(path: Path) -> int:
