@@ -1,4 +1,4 @@
-"""The tables of `parity eval`, `parity bench` and `parity doctor`."""
+"""The tables of `parity eval`, `parity convert` and `parity doctor`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from parity.bench import Bench
 from parity.doctor import Checkup, State
-from parity.environment import busy_note
 from parity.evaluation import ModelEvaluation, SizeEvaluation
 from parity.limits import MATCH_IOU, SAME_NETWORK
 from parity.metrics import METRIC_NAMES
@@ -55,22 +53,6 @@ def print_files(files: Sequence[Path], console: Console) -> None:
     check = f"same raw outputs on one image, within {SAME_NETWORK.box_px:g} px and {SAME_NETWORK.score:g} of score"
     for file in files:
         console.print(Text.assemble(safe(file), f"  {file.stat().st_size / 1e6:.1f} MB  checked against the checkpoint: {check}"))
-
-
-def print_bench(found: Bench, console: Console) -> None:
-    """Print a row for each backend and size."""
-    images = "1 image" if found.images == 1 else f"{found.images} images"
-    title = f"{found.checkpoint.path}: the network alone, without preprocessing and NMS; {found.runs} runs in turn on each of {images}"
-    columns = ("file\nMB", "mean\nms", "median\nms", "p95\nms", "FPS", "file\nchange", "time\nchange")
-    rows = table("backend", "size", *columns, left=2)
-    for row in found.rows:
-        times = (f"{value:.1f}" for value in (row.size_mb, row.mean_ms, row.median_ms, row.p95_ms, row.fps))
-        rows.add_row(row.name, size_label(row.imgsz), *times, f"{row.size_change_percent:+.0f} %", f"{row.time_change_percent:+.0f} %")
-    console.print(titled(title, rows))
-    console.print(f"Changes are against stock PyTorch. {found.environment.processor}, {found.environment.processors} processors.")
-    warning = busy_note(found.load)
-    if warning:
-        console.print(Text(warning, style="yellow"))
 
 
 def print_checkup(found: Checkup, console: Console) -> None:
