@@ -47,7 +47,7 @@ def parse_count(option: str, text: str) -> int:
     """One whole number from 1."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else 0
     if not 1 <= number <= MOST_COUNTED:
-        raise UsageError(f"{option} is no number of them", found=text, expected=f"whole numbers from 1 to {MOST_COUNTED} such as 1,8")
+        raise UsageError(f"{option} takes whole numbers", found=text, expected=f"1 to {MOST_COUNTED}, such as 1,8")
     return number
 
 
