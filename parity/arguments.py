@@ -22,10 +22,10 @@ def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 CHECKPOINT_HELP = "A trained model: an Ultralytics .pt, or the run directory of a FasterRCNN."
 Checkpoint = Annotated[Path, typer.Argument(help=CHECKPOINT_HELP, metavar="CHECKPOINT", show_default=False)]
 Model = Annotated[Path, typer.Argument(help="A checkpoint, a run directory or an exported file.", metavar="MODEL", show_default=False)]
-Targets = Annotated[list[str] | None, typer.Option("--to", help="What to export: onnx,torchscript.", metavar="LIST")]
+Targets = Annotated[list[str] | None, typer.Option("--to", help="What to export: onnx,torchscript,openvino,onnx-fp16.", metavar="LIST")]
 MODELS_HELP = "A checkpoint, which all others are held against, and exported files; files alone are held against the first."
 Models = Annotated[list[Path], typer.Argument(help=MODELS_HELP, metavar="CHECKPOINT|FILE...", show_default=False)]
-BENCH_TARGETS_HELP = "What to export and time beside PyTorch. Default: torchscript,onnx."
+BENCH_TARGETS_HELP = "What to export and time beside PyTorch. Default: all in float32 whose runtime is installed."
 BenchTargets = Annotated[list[str] | None, typer.Option("--to", help=BENCH_TARGETS_HELP, metavar="LIST")]
 BenchFiles = Annotated[list[Path] | None, typer.Option("--candidate", help="An exported file to time as well; repeatable.", metavar="FILE")]
 Batches = Annotated[list[str] | None, typer.Option("--batch", help="Images at once: 1,2,4,8. Default: 1.", metavar="LIST")]
@@ -40,7 +40,8 @@ SomeReference = Annotated[Path | None, typer.Option("--reference", help="The che
 CANDIDATE_HELP = "What would be shipped: a model file, a predictions .json or module:callable; repeatable."
 Candidates = Annotated[list[str], typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
 SomeCandidates = Annotated[list[str] | None, typer.Option("--candidate", help=CANDIDATE_HELP, metavar="WHAT")]
-Backends = Annotated[list[str] | None, typer.Option("--backend", help="Convert and gate the reference: onnx,torchscript.", metavar="LIST")]
+BACKENDS_HELP = "Convert the reference and gate that: onnx,torchscript,openvino,onnx-fp16."
+Backends = Annotated[list[str] | None, typer.Option("--backend", help=BACKENDS_HELP, metavar="LIST")]
 Sizes = Annotated[list[str] | None, typer.Option("--imgsz", help="640,320; 480x640 is height x width. Default: 640.", metavar="LIST")]
 DATA_HELP = "data.yaml, a COCO instances.json, a folder with dataset.jsonl, or one of images."
 Data = Annotated[Path, typer.Option("--data", help=DATA_HELP, metavar="PATH")]

@@ -22,7 +22,7 @@ END_TO_END_ROWS = 300  # by default; a raw head has as many anchors at 192 x 320
 END_TO_END_COLUMNS = 6  # x1, y1, x2, y2, score, class
 DECLARE = "say what the file is with --candidate-spec (parity convert --print-spec shows one)"
 THREE_OUTPUTS = (HeadLayout.BOXES_LABELS_SCORES, HeadLayout.BOXES_SCORES_LABELS)
-TORCHSCRIPT_CONFIG = "config.txt"
+METADATA_TEXTS = ("config.txt", "metadata.yaml")  # of TorchScript and OpenVINO, as JSON
 LITERALS = ("names", "args", "end2end")
 ULTRALYTICS_GRAPH_NMS = {"conf": 0.25, "iou": 0.7, "max_det": 300}  # of `yolo export nms=True`, where the metadata says nothing
 MOST_DETECTIONS = 1_000_000  # of a graph, for one image
@@ -124,9 +124,10 @@ class Facts:
 
 
 def read_facts(metadata: Mapping[str, str], path: Path) -> Facts:
-    """Read Ultralytics' metadata: one JSON text in TorchScript, Python literals by key in ONNX; absent ones are ``None``."""
+    """Read Ultralytics' metadata: one JSON text in TorchScript and OpenVINO, Python literals by key in ONNX; absent ones are ``None``."""
+    text = next((metadata[name] for name in METADATA_TEXTS if name in metadata), None)
     try:
-        stored = json.loads(metadata[TORCHSCRIPT_CONFIG]) if TORCHSCRIPT_CONFIG in metadata else literals(metadata)
+        stored = literals(metadata) if text is None else json.loads(text)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as failure:
         raise BadInput("its metadata cannot be read", file=path, found=failure, next_step=DECLARE) from None
     arguments = stored.get("args")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -15,15 +16,16 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.backends.base import CHANNELS
+from parity.backends.base import CHANNELS, model_file
 from parity.contestants import Contestant, Entry, GivenFile, Setting, Tensor
 from parity.contests import untracked
-from parity.convert.conversion import find_target, spec_at
+from parity.convert.conversion import TARGETS, Target, find_target, require_support, spec_at
 from parity.datasets import open_dataset
 from parity.environment import Environment, environment, machine_load, processors
 from parity.errors import UsageError
 from parity.images import Image, read_image
 from parity.latency import FOR_P99, PAIRS, WARM_UP, Call, Speedup, feigned_by, speedup, summary, time_in_turn, warm_up
+from parity.limits import Profile
 from parity.models import is_checkpoint, load_checkpoint
 from parity.preprocess import plan, preprocess
 from parity.request import DEFAULT_SIZE, Size, size_label
@@ -34,7 +36,6 @@ from parity.verdict import ReferenceId
 T = TypeVar("T")
 BENCH_SCHEMA = 2
 PYTORCH = "pytorch"  # as a target: it is timed anyway
-DEFAULT_TARGETS = ("torchscript", "onnx")
 MOST_SECONDS, QUICK_SECONDS = 60.0, 15.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
 MOST_RUNS = 4 * FOR_P99
 MOST_IMAGES = 4
@@ -53,9 +54,9 @@ class Track(Protocol):
 class BenchRequest:
     """What to time.
 
-    ``models`` are exported files, and one checkpoint or none. Without ``targets`` a checkpoint is exported to the usual ones, without
-    ``sizes`` files decide, without ``threads`` every processor is used, without ``data`` one synthetic image, without ``runs`` as many
-    as fit into a minute.
+    ``models`` are exported files, and one checkpoint or none. Without ``targets`` a checkpoint is exported to all that calculate in
+    float32 and are installed, without ``sizes`` files decide, without ``threads`` every processor is used, without ``data`` one
+    synthetic image, without ``runs`` as many as fit into a minute.
     """
 
     models: tuple[Path, ...]
@@ -165,19 +166,29 @@ def run_bench(request: BenchRequest, *, track: Track = untracked) -> Bench:
 
 
 def enter(request: BenchRequest, resources: ExitStack) -> Entry:
-    """Who takes part; a second checkpoint or an unknown target is refused."""
-    checkpoints = [path for path in request.models if is_checkpoint(path)]
-    targets = tuple(find_target(target).name for target in request.targets if target != PYTORCH)
+    """Who takes part; a second checkpoint and a target that cannot be made are refused."""
+    models = [model_file(path) for path in request.models]
+    checkpoints = [path for path in models if is_checkpoint(path)]
+    targets = [find_target(target) for target in request.targets if target != PYTORCH]
     if len(checkpoints) > 1:
         found = ", ".join(map(str, checkpoints))
         raise UsageError("more than one checkpoint", found=found, expected="one, which all others are held against")
     if request.targets and not checkpoints:
         raise UsageError("--to exports a checkpoint", found=", ".join(map(str, request.models)), expected="a checkpoint among them")
     checkpoint = load_checkpoint(checkpoints[0], trusted=request.trusted) if checkpoints else None
-    files = tuple(GivenFile.read(path) for path in request.models if path not in checkpoints)
-    chosen = targets if request.targets or not checkpoint else DEFAULT_TARGETS
+    files = tuple(GivenFile.read(path) for path in models if path not in checkpoints)
+    if checkpoint is not None:
+        targets = targets if request.targets else list(usual_targets())
+        for target in targets:
+            require_support(checkpoint.family, target)
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-bench-")))
-    return Entry(checkpoint, chosen, files, folder)
+    return Entry(checkpoint, tuple(target.name for target in targets), files, folder)
+
+
+def usual_targets() -> Iterator[Target]:
+    """All that calculate as the checkpoint does and whose runtime is installed."""
+    exact = (target for target in TARGETS.values() if target.precision is Profile.FP32)
+    yield from (target for target in exact if target.package is None or find_spec(target.package))
 
 
 def base_preprocess(entry: Entry) -> Preprocess:

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parity.backends.artefact import read_artefact
 from parity.backends.base import BACKENDS
-from parity.backends.onnx_file import external_locations
+from parity.backends.weight_files import weight_digests
 from parity.datasets.base import file_digest
 from parity.display import display
 from parity.environment import Environment, installed
@@ -102,7 +101,7 @@ def certificate_of(artefact: Path, request: GateRequest, result: Result) -> Cert
         raise BadInput("changed while it was gated", file=artefact, next_step="run the gate again")
     return Certificate(
         artefact_sha256=found,
-        external=external_digests(artefact),
+        external=weight_digests(artefact),
         reference=replace(result.reference, path=os.fspath(relative(request.reference, artefact))),
         dataset=result.dataset,
         configs=tuple(CertifiedConfig(config.id, config.backend, config.imgsz, config.spec_sha256) for config in configs),
@@ -131,19 +130,11 @@ def differences(artefact: Path, certified: Certificate) -> Iterator[str]:
     if found != certified.artefact_sha256:
         yield f"the file itself: sha256 {found}, certified {display(certified.artefact_sha256)}"
         return
-    external = external_digests(artefact)
+    external = weight_digests(artefact)
     for name in sorted(external.keys() | certified.external.keys()):
         now, then = (digests.get(name, "none") for digests in (external, certified.external))
         if now != then:
             yield f"its weights in {display(name)}: sha256 {now}, certified {display(then)}"
-
-
-def external_digests(artefact: Path) -> dict[str, str]:
-    """The digests of the files that hold a model's weights, by their place beside it."""
-    if artefact.suffix.lower() != ".onnx":
-        return {}
-    places = external_locations(read_artefact(artefact, kind="an ONNX file"), artefact)
-    return {place: file_digest(artefact.parent / place).hex() for place in places}
 
 
 def recorded(request: GateRequest, artefact: Path) -> GateRequest:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from parity.artefacts import input_size
 from parity.backends.artefact import read_artefact
 from parity.backends.base import CHANNELS, Session, Shape, open_session
-from parity.backends.onnx_file import external_locations
+from parity.backends.weight_files import size_in_bytes
 from parity.convert import convert
 from parity.convert.manifest import stamp_beside, stamp_in
 from parity.errors import BadInput
@@ -155,15 +155,7 @@ def pytorch_twice(checkpoint: Checkpoint, threads: int, resources: ExitStack) ->
 
 def contestant(name: str, file: Path, threads: int, resources: ExitStack) -> Contestant:
     """An open file."""
-    return Contestant(name, resources.enter_context(open_session(file, threads=threads)), size_bytes(file))
-
-
-def size_bytes(file: Path) -> int:
-    """The size of an exported file with the weights that lie beside it."""
-    beside: tuple[Path, ...] = ()
-    if file.suffix.lower() == ".onnx":
-        beside = tuple(file.parent / name for name in external_locations(read_artefact(file, kind="an ONNX file"), file))
-    return sum(path.stat().st_size for path in (file, *beside))
+    return Contestant(name, resources.enter_context(open_session(file, threads=threads)), size_in_bytes(file))
 
 
 def arranged(tensor: Tensor, expected: Shape | None) -> Tensor:

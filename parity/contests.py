@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from parity.accuracy import Recorded
 from parity.artefacts import FileSpec, input_size, spec_of_file
 from parity.backends.artefact import read_artefact
-from parity.backends.base import BACKENDS, Session, open_session
+from parity.backends.base import BACKENDS, Session, model_file, open_session
 from parity.baselines import slug
 from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
@@ -127,7 +127,7 @@ class Gate:
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
     """Open data and reference; what can be wrong with either is said before anything is run."""
     if not request.candidates and not request.backends:
-        raise UsageError("nothing to gate", expected="--candidate FILE or --backend onnx,torchscript")
+        raise UsageError("nothing to gate", expected="--candidate FILE or --backend onnx,openvino")
     if request.data is None:
         raise UsageError("no images", expected="--data data.yaml, instances.json or a folder")
     if request.candidate_spec is not None and request.backends:
@@ -172,7 +172,7 @@ def converted_contest(gate: Gate, backend: str, size: Size | None) -> Contest:
 def given_contests(gate: Gate) -> Iterator[Contest]:
     """The candidates that were named: model files, predictions files, callables."""
     for name in gate.request.candidates:
-        path = Path(name)
+        path = model_file(Path(name))
         if path.suffix.lower() in BACKENDS or is_checkpoint(path):
             yield from file_contests(gate, path)
         else:
@@ -201,7 +201,7 @@ def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
     candidate = ModelDetector(identity, Pipeline(spec, session), notes, relabel=relabelling(gate, found))
     actual = spec.preprocess.target_size
     return Contest(
-        config_id(gate, session.backend, actual),
+        config_id(gate, session.backend, actual, precision=session.precision),
         session.backend,
         actual,
         reference_detector(gate, actual),
@@ -341,9 +341,9 @@ def category_indices(gate: Gate) -> Mapping[int, int] | None:
     return class_map(gate).index_of if gate.dataset.categories else None
 
 
-def config_id(gate: Gate, backend: str, size: Size | None) -> str:
-    """A safe name such as ``yolov8n-onnx-640``."""
-    parts = [slug(model_name(gate.request.reference)), slug(backend)]
+def config_id(gate: Gate, backend: str, size: Size | None, *, precision: str = Profile.FP32) -> str:
+    """A safe name such as ``yolov8n-onnx-640``, which says the precision where that is not float32."""
+    parts = [slug(model_name(gate.request.reference)), slug(backend), *(() if precision == Profile.FP32 else (precision,))]
     if size is not None:
         parts.append(size_label(size))
     return "-".join(parts)

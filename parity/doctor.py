@@ -16,7 +16,6 @@ from parity.errors import BackendUnavailable
 from parity.spec import STRICT
 
 DOCTOR_SCHEMA = 1
-EXTRA = "pip install 'parity-gate[ultralytics]'"
 READY, NOT_READY = 0, 15  # the second as for a backend that is not available
 
 
@@ -38,6 +37,7 @@ class Package:
     least: str
     without: str
     required: bool = True
+    extra: str = "ultralytics"  # which brings one that is not required
 
 
 CHECKPOINTS = "checkpoints cannot be loaded or converted; ONNX and predictions files can be gated"
@@ -59,7 +59,13 @@ PACKAGES = (
     Package("torchvision", "torchvision", "", CHECKPOINTS, required=False),
     Package("ultralytics", "ultralytics", "8.4", CHECKPOINTS, required=False),
     Package("onnxslim", "onnxslim", "0.1.82", "checkpoints cannot be converted to ONNX", required=False),
+    Package("openvino", "openvino", "2026.0", "OpenVINO files cannot be made or run", required=False, extra="openvino"),
 )
+
+DOORS = {
+    "ultralytics": ("parity.models.ultralytics", "require_ultralytics"),
+    "openvino": ("parity.backends.openvino_import", "require_openvino"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +121,17 @@ def find(package: Package) -> Finding:
 
 
 def import_package(package: Package) -> ModuleType:
-    """The package's module; Ultralytics only by the door that keeps it from installing packages and asking the network."""
-    if package.module == "ultralytics":
-        import_module("parity.models.ultralytics").require_ultralytics()
+    """The package's module, by the door that keeps it from the network where it has one."""
+    if package.module in DOORS:
+        module, door = DOORS[package.module]
+        getattr(import_module(module), door)()
     return import_module(package.module)
 
 
 def remedy(package: Package) -> str:
     """The command that repairs it."""
     if not package.required:
-        return EXTRA
+        return f"pip install 'parity-gate[{package.extra}]'"
     return f"pip install '{package.name}>={package.least}'"
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from parity.spec import STRICT
 
-PACKAGES = ("parity-gate", "numpy", "opencv-python", "onnx", "onnxruntime", "faster-coco-eval", "torch", "torchvision", "ultralytics")
+PACKAGES = (
+    *("parity-gate", "numpy", "opencv-python", "onnx", "onnxruntime", "faster-coco-eval"),
+    *("torch", "torchvision", "ultralytics", "openvino"),
+)
 IDLE_LOAD = 0.5  # processes
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parity.artefacts import spec_of_file
+from parity.backends.base import model_file
 from parity.candidates import ModelDetector
 from parity.contests import (
     Gate,
@@ -68,7 +69,7 @@ def evaluate_model(request: GateRequest, *, track: Track = untracked) -> ModelEv
         full = open_dataset(request.data, images=request.images)
         dataset = full.subset(request.limit, request.seed) if request.limit else full
         truths_of(dataset)  # without labels there is nothing to evaluate; better said before the network runs
-        gate = Gate(request, full, dataset, resources, track)
+        gate = Gate(replace(request, reference=model_file(request.reference)), full, dataset, resources, track)
         models = list(detectors(gate))
         sizes = tuple(evaluate_size(gate, model) for model in models)
         notes = (*dataset.notes, *dict.fromkeys(note for model in models for note in model.notes))

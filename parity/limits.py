@@ -110,6 +110,9 @@ class Tolerance:
 # ten times what float32 rounding was measured to do to a raw head (YOLOv8n at 640 against float64: 4.8e-3 px, 5.7e-6), and more for
 # scores; a wrong weight, a lost layer or a swapped head is off by whole pixels and tenths
 SAME_NETWORK = Tolerance(box_px=0.05, score=1e-3)
+# by what a file calculates in. Half precision: 3 and 10 times the largest of all anchors, most of them without an object (YOLO11n at
+# 640: 6.6 px; the embedded YOLOv8n at 320: 3.9e-3)
+SAME_NETWORK_IN = {Profile.FP32: SAME_NETWORK, Profile.FP16: Tolerance(box_px=20.0, score=0.04)}
 
 # the largest that a calibrated limit may be; a model with more noise than a tenth of these cannot be held box by box
 CEILINGS = {

@@ -36,6 +36,6 @@ def refuse_pretender(content: bytes, path: Path, *, kind: str) -> None:
         raise BadInput("is an empty file", file=path, expected=kind, next_step="download or export it again")
     if start.startswith(b"version https://git-lfs"):
         raise BadInput("is a Git LFS pointer, not the file it points to", file=path, expected=kind, next_step="run `git lfs pull`")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<body")) or (start.startswith(b"<?xml") and path.suffix.lower() != ".xml"):
         next_step = "the download failed: fetch it again"
         raise BadInput("is a web page (HTML), not a model", file=path, expected=kind, next_step=next_step)

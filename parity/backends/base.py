@@ -120,7 +120,22 @@ BACKENDS = {
     ".pt": "parity.backends.pytorch",
     ".torchscript": "parity.backends.torchscript",
     ".onnx": "parity.backends.onnx_runtime",
+    ".xml": "parity.backends.openvino",
 }
+
+
+EXPORT_FOLDER = "_openvino_model"  # how the folders end that Ultralytics exports OpenVINO files into
+
+
+def model_file(path: Path) -> Path:
+    """The ``.xml`` of a folder that Ultralytics has exported; any other path as it is."""
+    if not (path.name.endswith(EXPORT_FOLDER) and path.is_dir()):
+        return path
+    found = sorted(path.glob("*.xml"))
+    if len(found) != 1:
+        named = ", ".join(each.name for each in found) or "none"
+        raise BadInput("is not the export of one model", file=path, found=named, expected="one .xml", next_step="give the .xml itself")
+    return found[0]
 
 
 def open_session(path: Path, *, device: str = "cpu", threads: int | None = None) -> Session:

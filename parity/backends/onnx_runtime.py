@@ -13,7 +13,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 writes a device id i
 import onnxruntime
 
 from parity.backends.artefact import read_artefact
-from parity.backends.base import CHANNELS, CheckedSession, Session, Shape
+from parity.backends.base import CheckedSession, Session, Shape
+from parity.backends.image_input import NetworkInput, one_image
 from parity.backends.onnx_file import inspect_model
 from parity.errors import BackendUnavailable, BadInput
 
@@ -73,20 +74,16 @@ def provider(device: str) -> str:
 
 
 def image_input(session: Any, path: Path) -> tuple[str, Shape, type[np.floating[Any]]]:
-    """The name, shape and type of the one input; raises ``BadInput`` where it cannot take a single image of three channels.
+    """The name, shape and type of the one input; raises ``BadInput`` where it cannot take a single image of three channels."""
+    inputs = [described_input(each) for each in session.get_inputs()]
+    shape, dtype = one_image(inputs, path)
+    return inputs[0].name, shape, dtype
 
-    An input without a batch axis, as torchvision's detectors are exported with, is given one of 1.
-    """
-    inputs = session.get_inputs()
-    shape = tuple(side if isinstance(side, int) else None for side in inputs[0].shape) if inputs else ()
-    found = ", ".join(f"{each.name}: {each.type} {each.shape}" for each in inputs) or "no input"
-    shape = (1, *shape) if len(shape) == 3 else shape  # noqa: PLR2004 - channels, height, width
-    one_image = len(inputs) == 1 and len(shape) == 4 and shape[0] in {1, None}  # noqa: PLR2004 - batch, channels, height, width
-    if not one_image or CHANNELS not in {shape[1], shape[3]} or inputs[0].type not in INPUT_TYPES:
-        problem, expected = "takes an input that is not one RGB image", "one float32 or float16 input of batch 1 (or any) and 3 channels"
-        raise BadInput(problem, file=path, found=found, expected=expected, next_step="export it with batch=1")
-    batch, second, third, last = shape
-    return inputs[0].name, (batch, second, third, last), INPUT_TYPES[inputs[0].type]
+
+def described_input(put: Any) -> NetworkInput:
+    """An input of ONNX Runtime's."""
+    sides = tuple(side if isinstance(side, int) else None for side in put.shape)
+    return NetworkInput(put.name, sides, INPUT_TYPES.get(put.type), f"{put.name}: {put.type} {put.shape}")
 
 
 class OnnxBackend:

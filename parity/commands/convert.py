@@ -20,6 +20,7 @@ from parity.request import DEFAULT_SIZE, Size
 from parity.runs.options import RunOptions
 
 if TYPE_CHECKING:
+    from parity.convert.conversion import Converted
     from parity.models import Checkpoint
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -62,7 +63,7 @@ def convert(
     refuse_others(ctx, FILE_CONVERSION)
     targets, sizes, trusted = split(to), parse_sizes(imgsz) or (DEFAULT_SIZE,), frozenset(trust_checkpoint or ())
     if not targets and not print_spec:
-        raise UsageError("nothing to do", expected="--to onnx,torchscript or --print-spec")
+        raise UsageError("nothing to do", expected="--to onnx,torchscript,openvino,onnx-fp16 or --print-spec")
     if len(sizes) > 1 and (print_spec or dynamic):
         option = "--print-spec" if print_spec else "--dynamic"
         raise UsageError(f"{option} goes with one size", found=f"{len(sizes)} sizes", expected="one --imgsz")
@@ -73,8 +74,8 @@ def convert(
         return show_spec(load, sizes[0])
     from parity.report.measurements import print_files
 
-    files = converted(load, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic)
-    show(files, None, print_files)
+    made = converted(load, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic)
+    show(made, None, print_files)
     return 0
 
 
@@ -87,16 +88,21 @@ def show_spec(load: Callable[[], Checkpoint], size: Size) -> int:
     return 0
 
 
-def converted(load: Callable[[], Checkpoint], jobs: list[tuple[str, Size]], *, out: Path, dynamic: bool) -> list[Path]:
+def converted(load: Callable[[], Checkpoint], jobs: list[tuple[str, Size]], *, out: Path, dynamic: bool) -> list[Converted]:
     """Export a checkpoint for every target and size; an unknown target stops before the first."""
+    from parity.convert.conversion import Converted, find_target, require_support
     from parity.convert.conversion import convert as export
-    from parity.convert.conversion import find_target
     from parity.report.terminal import progress
 
-    for target, _ in jobs:
-        find_target(target)
-    loaded, folder = load(), make_folder(out)
+    targets = [find_target(target) for target, _ in jobs]
+    loaded = load()
+    for target in targets:
+        require_support(loaded.family, target)
+    folder = make_folder(out)
     if loaded.spec.preprocess.target_size is None:  # then all sizes make one file
         jobs = list({target: (target, size) for target, size in jobs}.values())
     with progress() as follow:
-        return [export(loaded, target, size=size, out=folder, dynamic=dynamic) for target, size in follow(jobs, "convert", len(jobs))]
+        return [
+            Converted(export(loaded, target, size=size, out=folder, dynamic=dynamic), find_target(target).tolerance)
+            for target, size in follow(jobs, "convert", len(jobs))
+        ]

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parity.backends.base import missing
+from parity.backends.openvino_file import WEIGHTS
 from parity.convert.manifest import Stamp, manifest_path, manifest_text
 from parity.errors import ConversionError, UsageError
+from parity.limits import SAME_NETWORK_IN, Profile, Tolerance
 from parity.models.load import model_name
-from parity.request import DEFAULT_SIZE, size_label
+from parity.request import DEFAULT_SIZE, Size, size_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +28,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A kind of file: the module ``stamp`` has ``add_stamp(file, stamp)``."""
+    """A kind of file: ``suffix`` ends its name, and the module ``stamp`` has ``add_stamp(file, stamp)``.
+
+    One that is made of another kind names that as ``source``, and the module that has ``derive(source, file)`` as ``maker``.
+    """
 
     name: str
     suffix: str
     stamp: str
+    source: str | None = None
+    maker: str = ""
+    package: str | None = None  # that it needs beside the exporter's, and which is an extra of the same name
+    weights: str | None = None  # the suffix of the file beside it that holds them
+    precision: Profile = Profile.FP32
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """How far its raw outputs may be from the checkpoint's."""
+        return SAME_NETWORK_IN[self.precision]
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A finished file, and how far its raw outputs may be from the checkpoint's."""
+
+    file: Path
+    tolerance: Tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,7 @@ class Exporter:
     packages: tuple[str, ...]
     extra: str
     next_step: str
+    lacks: frozenset[str] = frozenset()  # the targets that cannot be made of this family
 
 
 TARGETS = {
@@ -48,6 +72,23 @@ TARGETS = {
     for target in (
         Target("onnx", ".onnx", "parity.convert.onnx_stamp"),
         Target("torchscript", ".torchscript", "parity.convert.torchscript_stamp"),
+        Target(
+            "openvino",
+            ".xml",
+            "parity.convert.openvino_ir",
+            source="onnx",
+            maker="parity.convert.openvino_ir",
+            package="openvino",
+            weights=WEIGHTS,
+        ),
+        Target(
+            "onnx-fp16",
+            "_fp16.onnx",
+            "parity.convert.onnx_stamp",
+            source="onnx",
+            maker="parity.convert.onnx_fp16",
+            precision=Profile.FP16,
+        ),
     )
 }
 EXPORTERS = {
@@ -58,7 +99,11 @@ EXPORTERS = {
         "try another size, or `yolo export` to see its own report",
     ),
     "torchvision": Exporter(
-        "parity.convert.torchvision_export", ("torchvision",), "torchvision", "report it with the versions of torch and torchvision"
+        "parity.convert.torchvision_export",
+        ("torchvision",),
+        "torchvision",
+        "report it with the versions of torch and torchvision",
+        lacks=frozenset({"onnx-fp16"}),  # its arithmetic and its products stand in a loop, and selection is between them
     ),
 }
 
@@ -84,10 +129,10 @@ def convert(
     is missing, ``ConversionError`` where the export fails or its outputs are not the checkpoint's. Then nothing is left in ``out``.
     """
     chosen = find_target(target)
-    require_packages(EXPORTERS[checkpoint.family])
+    require_support(checkpoint.family, chosen)
     spec = spec_at(checkpoint.spec, size)
     name = f"{stem or file_stem(checkpoint, size, dynamic=dynamic)}{chosen.suffix}"
-    check_place(out / name)
+    check_place(out / name, chosen)
     stamp = Stamp(spec, checkpoint.sha256)
     out.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=".parity-convert-", dir=out))  # on the same disk, so that the last step is one rename
@@ -95,37 +140,57 @@ def convert(
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
         check = import_module("parity.convert.check")  # by name: the base installation has no torch
         for each in (check.structured_image(size), *(() if image is None else (image,))):
-            check.check_same_network(checkpoint, made, image=each, device=device)
-        return put_in_place(made, out, stamp=stamp)
+            check.check_same_network(checkpoint, made, image=each, device=device, tolerance=chosen.tolerance)
+        return put_in_place(made, out, stamp=stamp, target=chosen)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
 def make(checkpoint: Checkpoint, target: Target, *, stamp: Stamp, file: Path, dynamic: bool) -> Path:
     """The stamped file, still in the workshop."""
-    exporter, stamper = import_module(EXPORTERS[checkpoint.family].module), import_module(target.stamp)
     try:
-        exporter.export(checkpoint, file, format_name=target.name, size=stamp.spec.preprocess.size, dynamic=dynamic)
-        stamper.add_stamp(file, stamp)
+        write(checkpoint, target, file=file, size=stamp.spec.preprocess.size, dynamic=dynamic)
+        import_module(target.stamp).add_stamp(file, stamp)
     except (RuntimeError, ValueError, TypeError, AssertionError, OSError, ImportError) as failure:
         step = EXPORTERS[checkpoint.family].next_step
         raise ConversionError(f"the export to {target.name} failed", file=checkpoint.path, found=failure, next_step=step) from failure
     return file
 
 
-def put_in_place(made: Path, out: Path, *, stamp: Stamp) -> Path:
-    """Move the file and its manifest into the folder, the manifest first: a file never stands there without one."""
+def write(checkpoint: Checkpoint, target: Target, *, file: Path, size: Size, dynamic: bool) -> None:
+    """Write the file with the family's exporter, or make it of another kind that was written so."""
+    if target.source is None:
+        exporter = import_module(EXPORTERS[checkpoint.family].module)
+        exporter.export(checkpoint, file, format_name=target.name, size=size, dynamic=dynamic)
+        return
+    source = TARGETS[target.source]
+    made = file.with_name(f"source{source.suffix}")
+    write(checkpoint, source, file=made, size=size, dynamic=dynamic)
+    import_module(target.maker).derive(made, file)
+
+
+def put_in_place(made: Path, out: Path, *, stamp: Stamp, target: Target) -> Path:
+    """Move the file, its manifest and its weights into the folder, the file last: it never stands there without them."""
     manifest = manifest_path(made)
     manifest.write_text(manifest_text(stamp, made), encoding="utf-8")
-    manifest.replace(out / manifest.name)
-    return made.replace(out / made.name)
+    for each in (manifest, *beside(made, target), made):
+        each.replace(out / each.name)
+    return out / made.name
 
 
-def check_place(file: Path) -> None:
+def beside(file: Path, target: Target) -> tuple[Path, ...]:
+    """The file that holds the weights, of a kind that keeps them apart."""
+    return () if target.weights is None else (file.with_suffix(target.weights),)
+
+
+def check_place(file: Path, target: Target) -> None:
     """Raise ``UsageError`` where a file of this name stands that ``convert`` has not made."""
-    if file.exists() and not manifest_path(file).exists():
+    taken = [each for each in (file, *beside(file, target)) if each.exists()]
+    if taken and not manifest_path(file).exists():
         expected = "no file of this name, or one with its manifest beside it"
-        raise UsageError("would overwrite a file that parity has not made", found=file, expected=expected, next_step="give another --out")
+        raise UsageError(
+            "would overwrite a file that parity has not made", found=taken[0], expected=expected, next_step="give another --out"
+        )
 
 
 def find_target(name: str) -> Target:
@@ -134,6 +199,17 @@ def find_target(name: str) -> Target:
     if target is None:
         raise UsageError("unknown conversion target", found=name, expected=", ".join(TARGETS))
     return target
+
+
+def require_support(family: str, target: Target) -> None:
+    """Raise ``UsageError`` for a target that the family lacks, ``BackendUnavailable`` where a package is not installed."""
+    exporter = EXPORTERS[family]
+    if target.name in exporter.lacks:
+        expected = ", ".join(name for name in TARGETS if name not in exporter.lacks)
+        raise UsageError(f"a model of {family} is not converted to this", found=target.name, expected=expected)
+    require_packages(exporter)
+    if target.package is not None and find_spec(target.package) is None:
+        raise missing(target.package, extra=target.package)
 
 
 def require_packages(exporter: Exporter) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from parity.backends.artefact import read_artefact
 from parity.backends.base import open_session
+from parity.backends.weight_files import weight_digests
 from parity.environment import installed
 from parity.errors import BadInput
 from parity.spec import STRICT, PipelineSpec
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ONNX_KEY = "parity"  # in metadata_props
 TORCHSCRIPT_KEY = "parity.json"  # in _extra_files
-VERSIONS_OF = ("parity-gate", "torch", "torchvision", "ultralytics", "onnx", "onnxslim", "onnxruntime")
+VERSIONS_OF = ("parity-gate", "torch", "torchvision", "ultralytics", "onnx", "onnxslim", "onnxruntime", "openvino")
 EXPORT_AGAIN = "export it again with `parity convert`"
 
 
@@ -36,12 +37,16 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The stamp, the digest of the file it belongs to, and the versions that made the file."""
+    """The stamp, the digest of the file it belongs to, and the versions that made the file.
+
+    ``external`` are the digests of the files that hold its weights, by their place beside it.
+    """
 
     stamp: Stamp
     artefact_sha256: str
     versions: dict[str, str]
     schema: int = SCHEMA
+    external: dict[str, str] = field(default_factory=dict)
     __pydantic_config__ = STRICT
 
 
@@ -77,7 +82,7 @@ def stamp_beside(path: Path) -> Stamp | None:
         return None
     manifest = from_plain(Manifest, read_json(beside), source=beside, next_step=EXPORT_AGAIN)
     found = hashlib.sha256(read_artefact(path, kind="an exported model")).hexdigest()
-    if manifest.artefact_sha256 != found:
+    if manifest.artefact_sha256 != found or manifest.external != weight_digests(path):
         expected = f"the file of this manifest, sha256 {manifest.artefact_sha256[:64]}"
         raise BadInput("is not the file that its manifest describes", file=path, found=found, expected=expected, next_step=EXPORT_AGAIN)
     return check_schema(manifest.stamp, beside)
@@ -98,7 +103,7 @@ def manifest_path(path: Path) -> Path:
 def manifest_text(stamp: Stamp, artefact: Path) -> str:
     """The manifest of a finished file as JSON text."""
     digest = hashlib.sha256(artefact.read_bytes()).hexdigest()
-    return to_json(Manifest(stamp, digest, installed_versions()), indent=2) + "\n"
+    return to_json(Manifest(stamp, digest, installed_versions(), external=weight_digests(artefact)), indent=2) + "\n"
 
 
 def installed_versions() -> dict[str, str]:

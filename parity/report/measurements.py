@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from parity.backends.weight_files import size_in_bytes
+from parity.convert.conversion import Converted
 from parity.doctor import Checkup, State
 from parity.evaluation import ModelEvaluation, SizeEvaluation
-from parity.limits import MATCH_IOU, SAME_NETWORK
+from parity.limits import MATCH_IOU
 from parity.metrics import METRIC_NAMES
 from parity.report.terminal import safe, table, titled
 from parity.report.text import note_lines, number
@@ -48,11 +49,12 @@ def class_table(one: SizeEvaluation) -> RenderableType:
     return titled(f"Classes at {size_label(one.imgsz)}; P and R at confidence {one.conf:g}, hits from IoU {MATCH_IOU:g}", rows)
 
 
-def print_files(files: Sequence[Path], console: Console) -> None:
+def print_files(files: Sequence[Converted], console: Console) -> None:
     """Print every file that was exported and how it was checked."""
-    check = f"same raw outputs on one image, within {SAME_NETWORK.box_px:g} px and {SAME_NETWORK.score:g} of score"
-    for file in files:
-        console.print(Text.assemble(safe(file), f"  {file.stat().st_size / 1e6:.1f} MB  checked against the checkpoint: {check}"))
+    for each in files:
+        within = f"{each.tolerance.box_px:g} px and {each.tolerance.score:g} of score"
+        check = f"checked against the checkpoint: same raw outputs on one image, within {within}"
+        console.print(Text.assemble(safe(each.file), f"  {size_in_bytes(each.file) / 1e6:.1f} MB  {check}"))
 
 
 def print_checkup(found: Checkup, console: Console) -> None:

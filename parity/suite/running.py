@@ -37,8 +37,8 @@ class Config:
 
     @property
     def id(self) -> str:
-        """The test id, such as ``yolov8n-onnx-640``: safe in every report."""
-        return f"{self.name}-{slug(self.backend)}-{size_label(self.size)}"
+        """The test id, such as ``yolov8n-onnx-640`` or ``yolov8n-onnx-fp16-640``: safe in every report."""
+        return "-".join([self.name, *map(slug, self.backend.split("-")), size_label(self.size)])
 
 
 @dataclass(slots=True, eq=False)

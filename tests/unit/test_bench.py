@@ -29,6 +29,7 @@ from parity.bench import (
     settings_of,
     time_setting,
     torch_held_at,
+    usual_targets,
 )
 from parity.contestants import CHANNELS_LAST, STOCK, Contestant, Entry, GivenFile, Setting
 from parity.contests import untracked
@@ -283,6 +284,13 @@ def test_files_alone_are_held_against_the_first_and_that_is_said() -> None:
 def test_what_does_not_fit_together_is_refused(request_: BenchRequest, problem: str) -> None:
     with ExitStack() as resources, pytest.raises(UsageError, match=problem):
         enter(request_, resources)
+
+
+def test_without_targets_all_in_float32_are_made_whose_runtime_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.bench.find_spec", lambda _: object())
+    assert [target.name for target in usual_targets()] == ["onnx", "torchscript", "openvino"]
+    monkeypatch.setattr("parity.bench.find_spec", lambda _: None)
+    assert [target.name for target in usual_targets()] == ["onnx", "torchscript"]
 
 
 def test_nothing_is_timed_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,11 @@ def test_a_missing_extra_says_what_does_not_work_and_how_to_get_it() -> None:
     assert found.meaning == "checkpoints cannot be loaded: pip install 'parity-gate[ultralytics]'"
 
 
+def test_an_extra_of_its_own_is_named() -> None:
+    found = find(Package("no-such-package", "no_such_package", "1", "less works", required=False, extra="openvino"))
+    assert found.meaning == "less works: pip install 'parity-gate[openvino]'"
+
+
 def test_a_package_that_is_installed_but_does_not_import_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_package.py").write_text("raise OSError('libGL.so.1: cannot open')", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -65,7 +70,8 @@ def test_only_a_required_package_makes_the_machine_unfit() -> None:
 
 def test_the_packages_are_those_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["ultralytics"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["ultralytics"], *extras["openvino"]]
     parsed = {match[1]: match[2] or "" for match in (re.fullmatch(r"([\w-]+)(?:>=(.*))?", text) for text in wanted) if match}
     assert {package.name: package.least for package in PACKAGES} == parsed
 
