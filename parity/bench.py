@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.backends.base import CHANNELS, model_file
+from parity.backends.base import CHANNELS, Precision, model_file
 from parity.contestants import Contestant, Entry, GivenFile, Setting, Tensor
 from parity.contests import untracked
 from parity.convert.conversion import TARGETS, Target, find_target, require_support, spec_at
@@ -56,7 +56,7 @@ class BenchRequest:
 
     ``models`` are exported files, and one checkpoint or none. Without ``targets`` a checkpoint is exported to all that calculate in
     float32 and are installed, without ``sizes`` files decide, without ``threads`` every processor is used, without ``data`` one
-    synthetic image, without ``runs`` as many as fit into a minute.
+    synthetic image, without ``runs`` as many at each setting as fit into a minute.
     """
 
     models: tuple[Path, ...]
@@ -78,7 +78,9 @@ class BenchRow:
     """
 
     name: str
+    backend: str
     shape: Literal["static", "dynamic"] | None
+    precision: Precision
     size_mb: float
     median_ms: float
     p95_ms: float | None
@@ -268,7 +270,9 @@ def bench_row(place: int, entered: Sequence[Contestant], times: NDArray[np.float
     channels_last = not first.exported and place > 1
     return BenchRow(
         name=one.name,
+        backend=one.session.backend,
         shape=one.shape,
+        precision=one.session.precision,
         size_mb=one.size_bytes / 1e6,
         median_ms=taken.median,
         p95_ms=taken.p95,

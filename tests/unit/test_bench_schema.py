@@ -14,7 +14,7 @@ from parity.wire import to_json
 KEYS = {
     "Bench": {"schema", "reference", "settings", "images", "load", "notes", "environment"},
     "BenchSetting": {"imgsz", "batch", "threads", "runs", "feigned", "rows"},
-    "BenchRow": {"name", "shape", "size_mb", "median_ms", "p95_ms", "p99_ms", "fps"}
+    "BenchRow": {"name", "backend", "shape", "precision", "size_mb", "median_ms", "p95_ms", "p99_ms", "fps"}
     | {"speedup", "channels_last_speedup", "size_change_percent", "time_change_percent"},
     "Speedup": {"value", "ci95"},
 }

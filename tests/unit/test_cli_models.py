@@ -117,6 +117,7 @@ def test_bench_times_pytorch_twice_and_every_target_and_file_at_every_setting(fo
     pytorch = [("pytorch", None), ("pytorch channels_last", None)]
     assert [(row["name"], row["shape"]) for row in single["rows"]] == [*pytorch, ("onnx", "static"), ("tiny_64.onnx", "static")]
     assert [(row["name"], row["shape"]) for row in double["rows"]] == [*pytorch, ("onnx", "dynamic")]
+    assert {(row["backend"], row["precision"]) for row in single["rows"]} == {("pytorch", "fp32"), ("onnx", "fp32")}
     assert (single["imgsz"], single["batch"], single["threads"], single["runs"], double["batch"]) == ([64, 64], 1, 1, 20, 2)
     assert all(row["median_ms"] > 0 and row["p95_ms"] > 0 and row["p99_ms"] is None for row in single["rows"])
     assert "tiny_64.onnx takes 1x3x64x64, and is left out where that was not asked for" in found["notes"]
