@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -16,18 +16,16 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.backends.base import CHANNELS, Precision, model_file
-from parity.contestants import Contestant, Entry, GivenFile, Setting, Tensor
+from parity.backends.base import Precision, model_file
+from parity.bench_inputs import Inputs, Setting, Tensor, bench_images
+from parity.contestants import Contestant, Entry, GivenFile
 from parity.contests import untracked
-from parity.convert.conversion import TARGETS, Target, find_target, require_support, spec_at
-from parity.datasets import open_dataset
+from parity.convert.conversion import EXPORTERS, TARGETS, Target, find_target, require_support, spec_at
 from parity.environment import Environment, environment, machine_load, processors
 from parity.errors import UsageError
-from parity.images import Image, read_image
 from parity.latency import FOR_P99, PAIRS, WARM_UP, Call, Speedup, feigned_by, speedup, summary, time_in_turn, warm_up
 from parity.limits import Profile
 from parity.models import is_checkpoint, load_checkpoint
-from parity.preprocess import plan, preprocess
 from parity.request import DEFAULT_SIZE, Size, size_label
 from parity.spec import STRICT, Preprocess
 from parity.timing import refuse_workers
@@ -38,9 +36,6 @@ BENCH_SCHEMA = 2
 PYTORCH = "pytorch"  # as a target: it is timed anyway
 MOST_SECONDS, QUICK_SECONDS = 60.0, 15.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
 MOST_RUNS = 4 * FOR_P99
-MOST_IMAGES = 4
-SYNTHETIC_SHAPE = (480, 640, 3)
-SEED = 0
 
 
 class Track(Protocol):
@@ -128,28 +123,6 @@ class Bench:
     __pydantic_config__ = STRICT
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inputs:
-    """The network inputs of every setting, from the same images."""
-
-    images: tuple[Image, ...]
-    spec: Preprocess
-
-    def tensors(self, setting: Setting) -> list[Tensor]:
-        """A batch (batch, 3, H, W) for each image, which it holds as often as needed: images of all sizes can be batched so."""
-        spec = self.spec_at(setting)
-        return [np.repeat(preprocess(image, spec).tensor, setting.batch, axis=0) for image in self.images]
-
-    def shapes(self, setting: Setting) -> list[tuple[int, ...]]:
-        """The shapes of these tensors."""
-        spec = self.spec_at(setting)
-        return [(setting.batch, CHANNELS, *plan(image.shape[:2], spec)[0].network_size) for image in self.images]
-
-    def spec_at(self, setting: Setting) -> Preprocess:
-        """The preprocessing at a setting's size."""
-        return self.spec if setting.imgsz is None else replace(self.spec, size=setting.imgsz)
-
-
 def run_bench(request: BenchRequest, *, track: Track = untracked) -> Bench:
     """Convert, open and time everything that was asked for; what can be wrong with that is said before anything is timed."""
     refuse_workers("so no latency can be told")
@@ -180,16 +153,16 @@ def enter(request: BenchRequest, resources: ExitStack) -> Entry:
     checkpoint = load_checkpoint(checkpoints[0], trusted=request.trusted) if checkpoints else None
     files = tuple(GivenFile.read(path) for path in models if path not in checkpoints)
     if checkpoint is not None:
-        targets = targets if request.targets else list(usual_targets())
+        targets = targets if request.targets else list(usual_targets(checkpoint.family))
         for target in targets:
             require_support(checkpoint.family, target)
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-bench-")))
     return Entry(checkpoint, tuple(target.name for target in targets), files, folder)
 
 
-def usual_targets() -> Iterator[Target]:
-    """All that calculate as the checkpoint does and whose runtime is installed."""
-    exact = (target for target in TARGETS.values() if target.precision is Profile.FP32)
+def usual_targets(family: str) -> Iterator[Target]:
+    """All that are made of a family, calculate as the checkpoint does, and whose runtime is installed."""
+    exact = (target for name, target in TARGETS.items() if name not in EXPORTERS[family].lacks and target.precision is Profile.FP32)
     yield from (target for target in exact if target.package is None or find_spec(target.package))
 
 
@@ -217,14 +190,6 @@ def check_files(entry: Entry, settings: Sequence[Setting], inputs: Inputs) -> No
             asked = ", ".join(dict.fromkeys(f"size {size_label(each.imgsz)} and batch {each.batch}" for each in settings))
             step = "give its own size and batch, or a file from `parity convert --dynamic`"
             raise UsageError("takes no input that was asked for", file=file.path, found=file.takes_only, expected=asked, next_step=step)
-
-
-def bench_images(data: Path | None) -> tuple[Image, ...]:
-    """The first few images of a data set, or one of noise that is always the same."""
-    if data is None:
-        return (np.random.default_rng(SEED).integers(0, 256, SYNTHETIC_SHAPE, dtype=np.uint8),)
-    chosen = open_dataset(data, allow_missing_labels=True).images[:MOST_IMAGES]
-    return tuple(read_image(image.path) for image in chosen)
 
 
 def time_setting(entry: Entry, setting: Setting, tensors: Sequence[Tensor], *, runs: int | None, track: Track) -> BenchSetting | None:

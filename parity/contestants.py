@@ -12,35 +12,21 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parity.artefacts import input_size
 from parity.backends.artefact import read_artefact
 from parity.backends.base import CHANNELS, Session, Shape, open_session
 from parity.backends.weight_files import size_in_bytes
+from parity.bench_inputs import Setting, Tensor
 from parity.convert import convert
 from parity.convert.manifest import stamp_beside, stamp_in
 from parity.errors import BadInput
 from parity.latency import Call
 from parity.models import Checkpoint
-from parity.request import DEFAULT_SIZE, Size, size_label
+from parity.request import DEFAULT_SIZE, Size
 from parity.spec import Preprocess
 
-Tensor = NDArray[np.float32]
 STOCK, CHANNELS_LAST = "pytorch", "pytorch channels_last"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a network is timed at: its size (``None``: images as they are), how many images at once, and how many threads."""
-
-    imgsz: Size | None
-    batch: int
-    threads: int
-
-    def __str__(self) -> str:
-        """In words."""
-        return f"{size_label(self.imgsz)}, batch {self.batch}, {self.threads} thread{'s'[: self.threads != 1]}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

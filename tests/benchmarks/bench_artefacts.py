@@ -37,7 +37,7 @@ def model() -> Path:
 @pytest.fixture(scope="module")
 def found(model: Path) -> Bench:
     """YOLOv8n in every float32 artefact whose runtime is installed, at both sizes."""
-    targets = tuple(target.name for target in usual_targets())
+    targets = tuple(target.name for target in usual_targets("ultralytics"))
     threads = tuple(int(count) for count in os.environ.get(THREADS, "").split())
     return run_bench(BenchRequest((model,), targets=targets, sizes=tuple(LEAST), threads=threads, runs=RUNS))
 

@@ -17,8 +17,6 @@ from parity.bench import (
     BENCH_SCHEMA,
     MOST_RUNS,
     BenchRequest,
-    Inputs,
-    bench_images,
     bench_row,
     check_files,
     enter,
@@ -31,7 +29,8 @@ from parity.bench import (
     torch_held_at,
     usual_targets,
 )
-from parity.contestants import CHANNELS_LAST, STOCK, Contestant, Entry, GivenFile, Setting
+from parity.bench_inputs import Inputs, Setting
+from parity.contestants import CHANNELS_LAST, STOCK, Contestant, Entry, GivenFile
 from parity.contests import untracked
 from parity.environment import processors
 from parity.errors import UsageError
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
     from parity.backends.base import Shape
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
 STATIC: Shape = (1, 3, 64, 64)
 ONE = Setting((64, 64), 1, 1)
 NOISE = np.zeros((48, 64, 3), np.uint8)
@@ -234,15 +232,6 @@ def test_a_file_that_takes_images_as_they_are_has_no_size() -> None:
     assert "the network resizes images itself, so --imgsz does not apply" in list(notes_on(request, entry(native), settings, inputs))
 
 
-def test_a_batch_holds_an_image_as_often_as_needed() -> None:
-    inputs = Inputs((NOISE, NOISE + 9), Preprocess())
-    setting = Setting((64, 96), 3, 1)
-    tensors = inputs.tensors(setting)
-    assert [tensor.shape for tensor in tensors] == inputs.shapes(setting) == [(3, 3, 64, 96)] * 2
-    assert np.array_equal(tensors[1][0], tensors[1][2])
-    assert not np.array_equal(tensors[0][0], tensors[1][0])
-
-
 @pytest.mark.parametrize(("size", "batch"), [((64, 64), 4), ((96, 96), 1)])
 def test_a_static_file_that_fits_nowhere_is_refused_before_anything_runs(size: tuple[int, int], batch: int) -> None:
     inputs = Inputs((NOISE,), Preprocess())
@@ -288,9 +277,10 @@ def test_what_does_not_fit_together_is_refused(request_: BenchRequest, problem: 
 
 def test_without_targets_all_in_float32_are_made_whose_runtime_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.bench.find_spec", lambda _: object())
-    assert [target.name for target in usual_targets()] == ["onnx", "torchscript", "openvino"]
+    assert [target.name for target in usual_targets("ultralytics")] == ["onnx", "torchscript", "openvino"]
+    assert [target.name for target in usual_targets("torchvision")] == ["onnx", "torchscript"]
     monkeypatch.setattr("parity.bench.find_spec", lambda _: None)
-    assert [target.name for target in usual_targets()] == ["onnx", "torchscript"]
+    assert [target.name for target in usual_targets("ultralytics")] == ["onnx", "torchscript"]
 
 
 def test_nothing_is_timed_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,16 +290,6 @@ def test_nothing_is_timed_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         run_bench(BenchRequest((Path("a.onnx"),)))
     assert XDIST in os.environ
-
-
-def test_without_data_one_image_is_made_and_it_is_always_the_same() -> None:
-    (first,), (second,) = bench_images(None), bench_images(None)
-    assert first.shape == (480, 640, 3)
-    assert np.array_equal(first, second)
-
-
-def test_with_data_the_first_four_images_are_taken() -> None:
-    assert len(bench_images(FIXTURES / "shapes" / "data.yaml")) == 4
 
 
 def test_the_json_has_had_two_shapes() -> None:

@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from parity import contestants
 from parity.backends.base import ANY_IMAGE
 from parity.backends.fake import FakeSession
-from parity.contestants import Contestant, Entry, GivenFile, Setting, arranged
+from parity.bench_inputs import Setting
+from parity.contestants import Contestant, Entry, GivenFile, arranged
 from parity.errors import BadInput
 
 if TYPE_CHECKING:
@@ -157,9 +158,3 @@ def test_files_of_one_name_are_called_by_their_paths() -> None:
     files = (given("x/a.onnx", None), given("y/a.onnx", None), given("y/b.onnx", None))
     entry = Entry(None, (), files, Path())
     assert [entry.name_of(file) for file in files] == ["x/a.onnx", "y/a.onnx", "b.onnx"]
-
-
-def test_a_setting_reads_as_people_say_it() -> None:
-    assert str(Setting((640, 640), 1, 1)) == "640, batch 1, 1 thread"
-    assert str(Setting((480, 640), 8, 2)) == "480x640, batch 8, 2 threads"
-    assert str(Setting(None, 2, 1)) == "native, batch 2, 1 thread"
