@@ -147,6 +147,16 @@ def test_bench_refuses_what_it_cannot_time_before_it_times_anything(
 
 
 @pytest.mark.usefixtures("_no_worker")
+def test_bench_without_a_runtime_that_was_asked_for_says_what_to_install(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.bench.time_in_turn", lambda *_, **__: pytest.fail("something was timed"))
+    monkeypatch.setattr("parity.convert.conversion.find_spec", lambda name: None if name == "openvino" else object())
+    assert cli.main(["bench", str(folder / "tiny.pt"), "--to", "onnx,openvino", "--imgsz", SIDE]) == 15
+    assert "openvino is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_no_worker")
 def test_bench_without_the_exporter_names_it(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.convert.conversion.find_spec", lambda _: None)
     assert cli.main(["bench", str(folder / "tiny.pt"), "--imgsz", SIDE]) == 15
