@@ -23,7 +23,15 @@ CHECKPOINT_HELP = "A trained model: an Ultralytics .pt, or the run directory of 
 Checkpoint = Annotated[Path, typer.Argument(help=CHECKPOINT_HELP, metavar="CHECKPOINT", show_default=False)]
 Model = Annotated[Path, typer.Argument(help="A checkpoint, a run directory or an exported file.", metavar="MODEL", show_default=False)]
 Targets = Annotated[list[str] | None, typer.Option("--to", help="What to export: onnx,torchscript,openvino,onnx-fp16.", metavar="LIST")]
-BenchTargets = Annotated[list[str] | None, typer.Option("--to", help="What to time. Default: pytorch,torchscript,onnx.", metavar="LIST")]
+MODELS_HELP = "A checkpoint, which all others are held against, and exported files; files alone are held against the first."
+Models = Annotated[list[Path], typer.Argument(help=MODELS_HELP, metavar="CHECKPOINT|FILE...", show_default=False)]
+BENCH_TARGETS_HELP = "What to export and time beside PyTorch. Default: all in float32 whose runtime is installed."
+BenchTargets = Annotated[list[str] | None, typer.Option("--to", help=BENCH_TARGETS_HELP, metavar="LIST")]
+BenchFiles = Annotated[list[Path] | None, typer.Option("--candidate", help="An exported file to time as well; repeatable.", metavar="FILE")]
+Batches = Annotated[list[str] | None, typer.Option("--batch", help="Images at once: 1,2,4,8. Default: 1.", metavar="LIST")]
+RUNS_HELP = "Runs of each network at each setting. Default: 20 to 400, as a minute allows."
+TimedRuns = Annotated[int | None, typer.Option("--runs", help=RUNS_HELP, min=20, max=100_000, metavar="N")]
+ThreadCounts = Annotated[list[str] | None, typer.Option("--threads", help="1,2: threads of every runtime. Default: all.", metavar="LIST")]
 Dynamic = Annotated[bool, typer.Option("--dynamic", help="Leave batch and size open in the file.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files. Default: the current one.", metavar="DIR", show_default=False)]
 PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the pipeline spec of the checkpoint as JSON and convert nothing.")]

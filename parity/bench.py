@@ -1,156 +1,272 @@
-"""How long a checkpoint's network takes in every backend, and how large the files are."""
+"""How long networks take in every backend, and how large their files are, against PyTorch as it is and in channels-last memory."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import cycle
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
+from time import perf_counter
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.backends.base import Session, open_session
+from parity.backends.base import Precision, model_file
+from parity.bench_inputs import Inputs, Setting, Tensor, bench_images
+from parity.contestants import Contestant, Entry, GivenFile
 from parity.contests import untracked
-from parity.convert import convert
-from parity.datasets import open_dataset
-from parity.environment import Environment, environment, machine_load
-from parity.images import Image, read_image
-from parity.latency import Call, summary, time_in_turn, warm_up
-from parity.models import Checkpoint, load_checkpoint
-from parity.preprocess import preprocess
-from parity.request import DEFAULT_SIZE, Size
-from parity.spec import STRICT
+from parity.convert.conversion import EXPORTERS, TARGETS, Target, find_target, require_support, spec_at
+from parity.environment import Environment, environment, machine_load, processors
+from parity.errors import UsageError
+from parity.latency import FOR_P99, PAIRS, WARM_UP, Call, Speedup, feigned_by, speedup, summary, time_in_turn, warm_up
+from parity.limits import Profile
+from parity.models import is_checkpoint, load_checkpoint
+from parity.request import DEFAULT_SIZE, Size, size_label
+from parity.spec import STRICT, Preprocess
+from parity.timing import refuse_workers
 from parity.verdict import ReferenceId
 
-Track = Callable[[Iterable[Size], str, int], Iterable[Size]]
-BENCH_SCHEMA = 1
-STOCK, CHANNELS_LAST = "pytorch", "pytorch channels_last"
-DEFAULT_TARGETS = (STOCK, "torchscript", "onnx")
-RUNS = 10  # of each contestant on each image
-MOST_IMAGES = 4
-SYNTHETIC_SHAPE = (480, 640, 3)
-SEED = 0
+T = TypeVar("T")
+BENCH_SCHEMA = 2
+PYTORCH = "pytorch"  # as a target: it is timed anyway
+MOST_SECONDS, QUICK_SECONDS = 60.0, 15.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
+MOST_RUNS = 4 * FOR_P99
+
+
+class Track(Protocol):
+    """A way to follow work: hands on the items while somebody watches."""
+
+    def __call__(self, items: Iterable[T], label: str, total: int) -> Iterable[T]:
+        """The same items; ``label`` says what is done with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRequest:
-    """What to time; without ``data``, one synthetic image."""
+    """What to time.
 
-    checkpoint: Path
-    targets: tuple[str, ...] = DEFAULT_TARGETS
-    sizes: tuple[Size, ...] = (DEFAULT_SIZE,)
+    ``models`` are exported files, and one checkpoint or none. Without ``targets`` a checkpoint is exported to all that calculate in
+    float32 and are installed, without ``sizes`` files decide, without ``threads`` every processor is used, without ``data`` one
+    synthetic image, without ``runs`` as many at each setting as fit into a minute.
+    """
+
+    models: tuple[Path, ...]
+    targets: tuple[str, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    batches: tuple[int, ...] = (1,)
+    threads: tuple[int, ...] = ()
     data: Path | None = None
+    runs: int | None = None
     trusted: frozenset[str] = frozenset()
-    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
-    """One backend at one size: milliseconds of the network for one image, and changes against stock PyTorch in per cent."""
+    """One network at one setting: milliseconds of a run on the whole batch, and images a second.
+
+    ``p95_ms`` is ``None`` of fewer than 20 runs, ``p99_ms`` of fewer than 100. The speedups are of pairs of runs, against the first row
+    and against channels-last PyTorch, ``None`` against itself; ``time_change_percent`` follows from the first of them.
+    """
 
     name: str
-    imgsz: Size | None
+    backend: str
+    shape: Literal["static", "dynamic"] | None
+    precision: Precision
     size_mb: float
-    mean_ms: float
     median_ms: float
-    p95_ms: float
+    p95_ms: float | None
+    p99_ms: float | None
     fps: float
+    speedup: Speedup | None
+    channels_last_speedup: Speedup | None
     size_change_percent: float
     time_change_percent: float
     __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """All that `parity bench` found out; ``load`` is that of the machine before the start. The shape of its JSON."""
+class BenchSetting:
+    """All rows at one setting; ``feigned`` is the largest difference, as a share, that the machine makes of the first row and itself."""
 
-    checkpoint: ReferenceId
-    rows: tuple[BenchRow, ...]
-    images: int
+    imgsz: Size | None
+    batch: int
+    threads: int
     runs: int
-    threads: int | None
+    feigned: float
+    rows: tuple[BenchRow, ...]
+    __pydantic_config__ = STRICT
+
+    @property
+    def setting(self) -> Setting:
+        """What was timed at."""
+        return Setting(self.imgsz, self.batch, self.threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that `parity bench` found out; ``load`` is that of the machine before the start. The shape of its JSON.
+
+    Without a checkpoint, ``reference`` is the first file, of the family ``file``.
+    """
+
+    reference: ReferenceId
+    settings: tuple[BenchSetting, ...]
+    images: int
     load: float | None
+    notes: tuple[str, ...]
     environment: Environment
     schema: int = BENCH_SCHEMA
     __pydantic_config__ = STRICT
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Contestant:
-    """An open network and the size of its file in bytes."""
-
-    name: str
-    session: Session
-    size_bytes: int
-
-    def run_each(self, tensors: Sequence[NDArray[np.float32]]) -> Call:
-        """A call that runs the network on the next tensor, and after the last on the first again."""
-        turns = cycle(tensors)
-        return lambda: self.session.run(next(turns))
-
-
 def run_bench(request: BenchRequest, *, track: Track = untracked) -> Bench:
-    """Convert, open and time everything that was asked for."""
+    """Convert, open and time everything that was asked for; what can be wrong with that is said before anything is timed."""
+    refuse_workers("so no latency can be told")
     load = machine_load()
-    images = bench_images(request.data)
-    checkpoint = load_checkpoint(request.checkpoint, trusted=request.trusted)
-    sizes = request.sizes if checkpoint.spec.preprocess.target_size else request.sizes[:1]
-    rows = tuple(row for size in track(sizes, "bench", len(sizes)) for row in bench_size(checkpoint, request, size, images))
-    identity = ReferenceId(str(request.checkpoint), checkpoint.sha256, checkpoint.family)
-    return Bench(identity, rows, len(images), RUNS, request.threads, load, environment())
-
-
-def bench_images(data: Path | None) -> tuple[Image, ...]:
-    """The first few images of a data set, or one of noise that is always the same."""
-    if data is None:
-        return (np.random.default_rng(SEED).integers(0, 256, SYNTHETIC_SHAPE, dtype=np.uint8),)
-    chosen = open_dataset(data, allow_missing_labels=True).images[:MOST_IMAGES]
-    return tuple(read_image(image.path) for image in chosen)
-
-
-def bench_size(checkpoint: Checkpoint, request: BenchRequest, size: Size, images: Sequence[Image]) -> Iterator[BenchRow]:
-    """Time all contestants at one size."""
-    spec = replace(checkpoint.spec.preprocess, size=size)
-    tensors = [preprocess(image, spec).tensor for image in images]
     with ExitStack() as resources:
-        entered = list(contestants(checkpoint, request, size, resources))
-        runs = [one.run_each(tensors) for one in entered]
-        warm_up(runs)
-        times = time_in_turn(runs, RUNS * len(tensors))
-    for place, one in enumerate(entered):
-        yield bench_row(one, spec.target_size, times[:, place], stock=entered[0], stock_mean_ms=float(times[:, 0].mean()))
+        entry = enter(request, resources)
+        inputs = Inputs(bench_images(request.data), base_preprocess(entry))
+        settings = settings_of(request, entry)
+        check_files(entry, settings, inputs)
+        found = [
+            time_setting(entry, setting, inputs.tensors(setting), runs=request.runs, track=track)
+            for setting in track(settings, "bench", len(settings))
+        ]
+    notes = tuple(notes_on(request, entry, settings, inputs))
+    return Bench(reference_of(entry), tuple(filter(None, found)), len(inputs.images), load, notes, environment())
 
 
-def contestants(checkpoint: Checkpoint, request: BenchRequest, size: Size, resources: ExitStack) -> Iterator[Contestant]:
-    """Everything to time at one size; stock PyTorch first, since all others are held against it."""
-    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
-
-    stock = PyTorchSession(checkpoint.network, threads=request.threads)
-    yield Contestant(STOCK, resources.enter_context(stock), checkpoint.size_bytes)
-    if STOCK in request.targets:
-        faster = PyTorchSession(checkpoint.network, threads=request.threads, channels_last=True)
-        yield Contestant(CHANNELS_LAST, resources.enter_context(faster), checkpoint.size_bytes)
+def enter(request: BenchRequest, resources: ExitStack) -> Entry:
+    """Who takes part; a second checkpoint and a target that cannot be made are refused."""
+    models = [model_file(path) for path in request.models]
+    checkpoints = [path for path in models if is_checkpoint(path)]
+    targets = [find_target(target) for target in request.targets if target != PYTORCH]
+    if len(checkpoints) > 1:
+        found = ", ".join(map(str, checkpoints))
+        raise UsageError("more than one checkpoint", found=found, expected="one, which all others are held against")
+    if request.targets and not checkpoints:
+        raise UsageError("--to exports a checkpoint", found=", ".join(map(str, request.models)), expected="a checkpoint among them")
+    checkpoint = load_checkpoint(checkpoints[0], trusted=request.trusted) if checkpoints else None
+    files = tuple(GivenFile.read(path) for path in models if path not in checkpoints)
+    if checkpoint is not None:
+        targets = targets if request.targets else list(usual_targets(checkpoint.family))
+        for target in targets:
+            require_support(checkpoint.family, target)
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-bench-")))
-    for target in (target for target in request.targets if target != STOCK):
-        file = convert(checkpoint, target, size=size, out=folder)
-        session = resources.enter_context(open_session(file, threads=request.threads))
-        yield Contestant(target, session, file.stat().st_size)
+    return Entry(checkpoint, tuple(target.name for target in targets), files, folder)
 
 
-def bench_row(one: Contestant, size: Size | None, times: NDArray[np.float64], *, stock: Contestant, stock_mean_ms: float) -> BenchRow:
-    """The numbers of one contestant."""
-    mean, quantiles = float(times.mean()), summary(times)
+def usual_targets(family: str) -> Iterator[Target]:
+    """All that are made of a family, calculate as the checkpoint does, and whose runtime is installed."""
+    exact = (target for name, target in TARGETS.items() if name not in EXPORTERS[family].lacks and target.precision is Profile.FP32)
+    yield from (target for target in exact if target.package is None or find_spec(target.package))
+
+
+def base_preprocess(entry: Entry) -> Preprocess:
+    """How images become network inputs: the checkpoint's way, else that of the first file that says it."""
+    if entry.checkpoint is not None:
+        return entry.checkpoint.spec.preprocess
+    return next((file.preprocess for file in entry.files if file.preprocess), Preprocess())
+
+
+def settings_of(request: BenchRequest, entry: Entry) -> tuple[Setting, ...]:
+    """Every size with every batch and number of threads; raises ``UsageError`` for a size that the checkpoint does not take."""
+    spec, fixed = base_preprocess(entry), tuple(dict.fromkeys(file.size for file in entry.files if file.size))
+    sizes: tuple[Size | None, ...] = (None,) if spec.target_size is None else request.sizes or fixed or (DEFAULT_SIZE,)
+    for size in sizes:
+        if entry.checkpoint is not None and size is not None:
+            spec_at(entry.checkpoint.spec, size)
+    return tuple(Setting(*each) for each in product(sizes, request.batches, request.threads or (processors(),)))
+
+
+def check_files(entry: Entry, settings: Sequence[Setting], inputs: Inputs) -> None:
+    """Raise ``UsageError`` for a file that takes part at no setting."""
+    for file in entry.files:
+        if not any(file.takes(inputs.shapes(setting)) for setting in settings):
+            asked = ", ".join(dict.fromkeys(f"size {size_label(each.imgsz)} and batch {each.batch}" for each in settings))
+            step = "give its own size and batch, or a file from `parity convert --dynamic`"
+            raise UsageError("takes no input that was asked for", file=file.path, found=file.takes_only, expected=asked, next_step=step)
+
+
+def time_setting(entry: Entry, setting: Setting, tensors: Sequence[Tensor], *, runs: int | None, track: Track) -> BenchSetting | None:
+    """Time everyone in turn, and the first one a second time (A/A); ``None`` where no file takes the tensors."""
+    with ExitStack() as resources:
+        entered = list(entry.open(setting, tensors, resources))
+        if not entered:
+            return None
+        resources.enter_context(torch_held_at(setting.threads))
+        for one in entered:
+            one.warm(tensors)
+        rounds = rounds_for(runs, [one.in_turn(tensors) for one in (*entered, entered[0])])
+        calls = [one.in_turn(tensors) for one in (*entered, entered[0])]
+        times = time_in_turn(calls, rounds, follow=lambda numbers: track(numbers, str(setting), rounds))
+    feigned = feigned_by(speedup(times[:, [0, -1]]))
+    rows = tuple(bench_row(place, entered, times, batch=setting.batch) for place in range(len(entered)))
+    return BenchSetting(setting.imgsz, setting.batch, setting.threads, rounds, feigned, rows)
+
+
+def torch_held_at(threads: int) -> AbstractContextManager[None]:
+    """PyTorch at a number of threads, so that no run has to set it; nothing where nobody has loaded PyTorch."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from parity.backends.pytorch import torch_threads  # noqa: PLC0415 - the base installation has no torch
+
+    return torch_threads(threads)
+
+
+def rounds_for(runs: int | None, calls: Sequence[Call]) -> int:
+    """As many rounds as were asked for, else as fit into the time, after warming up; an even number, since two rounds are a pair."""
+    start = perf_counter()
+    warm_up(calls)
+    each = (perf_counter() - start) / WARM_UP
+    affordable = max(PAIRS, min(FOR_P99, int(MOST_SECONDS / each)), min(MOST_RUNS, int(QUICK_SECONDS / each)))
+    chosen = affordable if runs is None else runs
+    return chosen + chosen % 2
+
+
+def bench_row(place: int, entered: Sequence[Contestant], times: NDArray[np.float64], *, batch: int) -> BenchRow:
+    """The numbers of the contestant at a place, from the times (runs, contestants and once more the first) of everyone."""
+    one, first, taken = entered[place], entered[0], summary(times[:, place], batch=batch)
+    against = speedup(times[:, [0, place]]) if place else None
+    channels_last = not first.exported and place > 1
     return BenchRow(
         name=one.name,
-        imgsz=size,
+        backend=one.session.backend,
+        shape=one.shape,
+        precision=one.session.precision,
         size_mb=one.size_bytes / 1e6,
-        mean_ms=mean,
-        median_ms=quantiles.median,
-        p95_ms=quantiles.p95,
-        fps=quantiles.fps,
-        size_change_percent=100 * (one.size_bytes / stock.size_bytes - 1),
-        time_change_percent=100 * (mean / stock_mean_ms - 1),
+        median_ms=taken.median,
+        p95_ms=taken.p95,
+        p99_ms=taken.p99,
+        fps=taken.fps,
+        speedup=against,
+        channels_last_speedup=speedup(times[:, [1, place]]) if channels_last else None,
+        size_change_percent=100 * (one.size_bytes / first.size_bytes - 1),
+        time_change_percent=against.time_change_percent if against else 0.0,
     )
+
+
+def reference_of(entry: Entry) -> ReferenceId:
+    """What all are held against: the checkpoint, else the first file."""
+    if entry.checkpoint is not None:
+        return ReferenceId(str(entry.checkpoint.path), entry.checkpoint.sha256, entry.checkpoint.family)
+    return ReferenceId(str(entry.files[0].path), entry.files[0].sha256, "file")
+
+
+def notes_on(request: BenchRequest, entry: Entry, settings: Sequence[Setting], inputs: Inputs) -> Iterator[str]:
+    """What a reader of the numbers should know."""
+    if entry.checkpoint is None:
+        yield "there is no checkpoint: changes are against the first file, not PyTorch"
+    else:
+        yield "PyTorch is timed as it is (stock) and in channels_last memory: only what is gained over the second is gained by exporting"
+    for file in entry.files:
+        if not all(file.takes(inputs.shapes(setting)) for setting in settings):
+            yield f"{entry.name_of(file)} takes {file.takes_only}, and is left out where that was not asked for"
+    if settings[0].imgsz is None and request.sizes:
+        yield "the network resizes images itself, so --imgsz does not apply"
+    if max(setting.threads for setting in settings) > processors():
+        yield f"this process may use {processors()} processors: more threads than that wait for each other"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -19,16 +19,21 @@ MOST_SECONDS = 10.0  # for that
 RESAMPLES = 2000
 SEED = 0
 SCHEDULER = Path("/proc/thread-self/schedstat")
+FOR_P95, FOR_P99 = 20, 100  # runs: of fewer, none lies beyond such a quantile, which would be the slowest run by another name
 Call = Callable[[], object]
+Follow = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Quantiles of one side, in milliseconds for one image, and how many images a second it takes one after the other."""
+    """Quantiles of one side, in milliseconds for one batch, and how many images a second it takes one after the other.
+
+    ``p95`` is ``None`` of fewer than 20 runs, ``p99`` of fewer than 100.
+    """
 
     median: float
-    p95: float
-    p99: float
+    p95: float | None
+    p99: float | None
     fps: float
     __pydantic_config__ = STRICT
 
@@ -40,6 +45,11 @@ class Speedup:
     value: float
     ci95: tuple[float, float]
     __pydantic_config__ = STRICT
+
+    @property
+    def time_change_percent(self) -> float:
+        """How much more time the candidate takes, as people quote it: -50 where it is twice as fast."""
+        return 100 * (1 / self.value - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +101,13 @@ def warm_up(calls: Sequence[Call]) -> None:
     time_in_turn(calls, WARM_UP)
 
 
-def time_in_turn(calls: Sequence[Call], rounds: int) -> NDArray[np.float64]:
-    """Milliseconds, (rounds, calls): each round runs everyone once, every other round backwards, so that what drifts meets all alike."""
+def time_in_turn(calls: Sequence[Call], rounds: int, *, follow: Follow = iter) -> NDArray[np.float64]:
+    """Milliseconds, (rounds, calls): each round runs everyone once, every other round backwards, so that what drifts meets all alike.
+
+    Any two columns are pairs in ABBA order. ``follow`` hands on the numbers of the rounds while somebody watches.
+    """
     times = np.empty((rounds, len(calls)))
-    for number in range(rounds):
+    for number in follow(range(rounds)):
         for place in range(len(calls))[:: -1 if number % 2 else 1]:
             times[number, place] = milliseconds(calls[place])
     return times
@@ -128,10 +141,11 @@ def comparison(apart: NDArray[np.float64], same: NDArray[np.float64] | None) -> 
     return LatencyComparison(summary(apart[:, 0]), summary(apart[:, 1]), found, len(apart), *noise)
 
 
-def summary(times: NDArray[np.float64]) -> Latency:
-    """Median, 95th and 99th percentile, and images a second."""
+def summary(times: NDArray[np.float64], *, batch: int = 1) -> Latency:
+    """Median, 95th and 99th percentile as far as so many runs have them, and images a second."""
     median, p95, p99 = np.percentile(times, (50, 95, 99)).tolist()
-    return Latency(median, p95, p99, fps=1000 / float(times.mean()))
+    runs, fps = len(times), 1000 * batch / float(times.mean())
+    return Latency(median, p95 if runs >= FOR_P95 else None, p99 if runs >= FOR_P99 else None, fps)
 
 
 def speedup(times: NDArray[np.float64]) -> Speedup:
@@ -154,7 +168,12 @@ def noise_of(itself: Speedup, found: Speedup) -> tuple[float, float]:
     A candidate that truly differs by what is feigned and the width of the wider interval is measured at most half a width nearer in 39 of
     40 cases, and its own interval then ends beyond what is feigned.
     """
-    low, high = itself.ci95
-    feigned = max(high - 1, 1 / low - 1, LATENCY_FLOOR)
-    width = max(high / low, found.ci95[1] / found.ci95[0])
+    feigned = feigned_by(itself)
+    width = max(one.ci95[1] / one.ci95[0] for one in (itself, found))
     return feigned, (1 + feigned) * width - 1
+
+
+def feigned_by(itself: Speedup) -> float:
+    """The largest difference that the reference's speedup against itself allows, as a share; never less than sessions are apart."""
+    low, high = itself.ci95
+    return max(high - 1, 1 / low - 1, LATENCY_FLOOR)

@@ -10,6 +10,7 @@ from parity.request import Size
 
 STRIDE = 32  # of every network that is read so far
 MOST_DIGITS = 5
+MOST_COUNTED = 1024  # images at once, and threads
 LATENCY_EXPECTED = 'speedup<NUMBER: "speedup<1.5" fails a candidate that is not 1.5 times as fast, "speedup<0.9" one that takes over 1/0.9'
 SPEEDUP_LIMIT = re.compile(r"\s*speedup\s*<\s*(\d{1,4}(?:\.\d{1,6})?)\s*", re.ASCII)
 
@@ -35,6 +36,19 @@ def parse_size(text: str) -> Size:
         expected = f"multiples of {STRIDE} such as 640, or 480x640 for height x width"
         raise UsageError("--imgsz is no size that networks take", found=text, expected=expected)
     return numbers[0], numbers[-1]
+
+
+def parse_counts(option: str, values: Iterable[str] | None) -> tuple[int, ...]:
+    """Whole numbers from 1 such as those of ``--batch 1,8``."""
+    return tuple(dict.fromkeys(parse_count(option, text) for text in split(values)))
+
+
+def parse_count(option: str, text: str) -> int:
+    """One whole number from 1."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else 0
+    if not 1 <= number <= MOST_COUNTED:
+        raise UsageError(f"{option} takes whole numbers", found=text, expected=f"1 to {MOST_COUNTED}, such as 1,8")
+    return number
 
 
 def share(option: str, value: float | None) -> float | None:

@@ -26,10 +26,15 @@ def with_fair_timing(request: GateRequest) -> GateRequest:
         return request
     if not request.latency:
         raise UsageError("--latency-fail holds what is not measured", expected="gate or compare, without --no-latency")
-    if XDIST in os.environ:
-        problem = "pytest-xdist shares this machine among its processes, so no latency can be held"
-        raise UsageError(problem, found=f"{XDIST}={os.environ[XDIST]}", expected="pytest without -n")
+    refuse_workers("so no latency can be held")
     return replace(request, threads=request.threads or processors())
+
+
+def refuse_workers(so: str) -> None:
+    """Raise ``UsageError`` in a process of pytest-xdist; ``so`` says what follows."""
+    if XDIST in os.environ:
+        problem = f"pytest-xdist shares this machine among its processes, {so}"
+        raise UsageError(problem, found=f"{XDIST}={os.environ[XDIST]}", expected="pytest without -n")
 
 
 def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:

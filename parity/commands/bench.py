@@ -1,41 +1,48 @@
-"""``parity bench``: how long the network takes in every backend."""
+"""``parity bench``: how long networks take in every backend."""
 
 from __future__ import annotations
 
 from parity import arguments
 from parity.commands.running import show
-from parity.options import parse_sizes, split
+from parity.options import parse_counts, parse_sizes, split
 from parity.report.output import check_target
-from parity.request import DEFAULT_SIZE
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
 
 
 def bench(
-    checkpoint: arguments.Checkpoint,
+    models: arguments.Models,
     *,
     to: arguments.BenchTargets = None,
+    candidate: arguments.BenchFiles = None,
     imgsz: arguments.Sizes = None,
+    batch: arguments.Batches = None,
+    threads: arguments.ThreadCounts = None,
     data: arguments.SomeData = None,
+    runs: arguments.TimedRuns = None,
     json: arguments.Json = None,
     trust_checkpoint: arguments.Trust = None,
-    threads: arguments.Threads = None,
 ) -> int:
-    """How long the network takes in every backend, measured in turn, and how large the files are."""
-    check_target(json, inputs=(checkpoint, data))
-    from parity.bench import DEFAULT_TARGETS, BenchRequest, run_bench
-    from parity.report.measurements import print_bench
+    """How long networks take in every backend, measured in turn, and how large their files are."""
+    named = tuple(dict.fromkeys((*models, *(candidate or ()))))
+    check_target(json, inputs=(*named, data))
+    targets, sizes = split(to), parse_sizes(imgsz)
+    batches, counts = parse_counts("--batch", batch) or (1,), parse_counts("--threads", threads)
+    from parity.bench import BenchRequest, run_bench
+    from parity.report.bench import print_bench
     from parity.report.terminal import progress
 
     request = BenchRequest(
-        checkpoint,
-        targets=split(to) or DEFAULT_TARGETS,
-        sizes=parse_sizes(imgsz) or (DEFAULT_SIZE,),
+        named,
+        targets=targets,
+        sizes=sizes,
+        batches=batches,
+        threads=counts,
         data=data,
+        runs=runs,
         trusted=frozenset(trust_checkpoint or ()),
-        threads=threads,
     )
-    with progress() as follow:
+    with progress(in_background=False) as follow:
         found = run_bench(request, track=follow)
     show(found, json, print_bench)
     return 0

@@ -1,4 +1,4 @@
-"""The tables of `parity eval`, `parity bench` and `parity doctor`."""
+"""The tables of `parity eval`, `parity convert` and `parity doctor`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from parity.backends.weight_files import size_in_bytes
-from parity.bench import Bench
 from parity.convert.conversion import Converted
 from parity.doctor import Checkup, State
-from parity.environment import busy_note
 from parity.evaluation import ModelEvaluation, SizeEvaluation
 from parity.limits import MATCH_IOU
 from parity.metrics import METRIC_NAMES
@@ -57,22 +55,6 @@ def print_files(files: Sequence[Converted], console: Console) -> None:
         within = f"{each.tolerance.box_px:g} px and {each.tolerance.score:g} of score"
         check = f"checked against the checkpoint: same raw outputs on one image, within {within}"
         console.print(Text.assemble(safe(each.file), f"  {size_in_bytes(each.file) / 1e6:.1f} MB  {check}"))
-
-
-def print_bench(found: Bench, console: Console) -> None:
-    """Print a row for each backend and size."""
-    images = "1 image" if found.images == 1 else f"{found.images} images"
-    title = f"{found.checkpoint.path}: the network alone, without preprocessing and NMS; {found.runs} runs in turn on each of {images}"
-    columns = ("file\nMB", "mean\nms", "median\nms", "p95\nms", "FPS", "file\nchange", "time\nchange")
-    rows = table("backend", "size", *columns, left=2)
-    for row in found.rows:
-        times = (f"{value:.1f}" for value in (row.size_mb, row.mean_ms, row.median_ms, row.p95_ms, row.fps))
-        rows.add_row(row.name, size_label(row.imgsz), *times, f"{row.size_change_percent:+.0f} %", f"{row.time_change_percent:+.0f} %")
-    console.print(titled(title, rows))
-    console.print(f"Changes are against stock PyTorch. {found.environment.processor}, {found.environment.processors} processors.")
-    warning = busy_note(found.load)
-    if warning:
-        console.print(Text(warning, style="yellow"))
 
 
 def print_checkup(found: Checkup, console: Console) -> None:

@@ -1,23 +1,42 @@
-"""The JSON Schema of a result, made from the classes themselves: ``python -m parity.report.schema`` writes the shipped file."""
+"""The JSON Schemas of what is written, made from the classes themselves: ``python -m parity.report.schema`` writes the shipped files."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parity.bench import BENCH_SCHEMA, Bench
 from parity.verdict import RESULT_SCHEMA, Result
 from parity.wire import adapter
 
-SCHEMA_FILE = Path(__file__).parents[1] / "schema" / "result.schema.json"
+FOLDER = Path(__file__).parents[1] / "schema"
 
 
-def result_schema() -> str:
-    """The schema as JSON text, as it is shipped."""
-    made = adapter(Result).json_schema(mode="serialization")
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Parity result, schema {RESULT_SCHEMA}"}
-    parts = {name: complete(part) for name, part in made["$defs"].items()}
-    return json.dumps({**complete(made), **head, "$defs": parts}, indent=1, sort_keys=True) + "\n"
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A class whose JSON is a contract, its name for people, and the number of its shape."""
+
+    kind: type
+    name: str
+    number: int
+
+    @property
+    def file(self) -> Path:
+        """Where its schema is shipped."""
+        return FOLDER / f"{self.name}.schema.json"
+
+    def text(self) -> str:
+        """The schema as JSON text, as it is shipped."""
+        made = adapter(self.kind).json_schema(mode="serialization")
+        head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Parity {self.name}, schema {self.number}"}
+        parts = {name: complete(part) for name, part in made["$defs"].items()}
+        return json.dumps({**complete(made), **head, "$defs": parts}, indent=1, sort_keys=True) + "\n"
+
+
+RESULT_JSON = Shipped(Result, "result", RESULT_SCHEMA)
+BENCH_JSON = Shipped(Bench, "bench", BENCH_SCHEMA)
 
 
 def complete(part: dict[str, Any]) -> dict[str, Any]:
@@ -26,4 +45,5 @@ def complete(part: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    SCHEMA_FILE.write_text(result_schema(), encoding="utf-8")
+    for shipped in (RESULT_JSON, BENCH_JSON):
+        shipped.file.write_text(shipped.text(), encoding="utf-8")

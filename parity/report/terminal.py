@@ -58,13 +58,16 @@ def titled(title: str, content: RenderableType) -> RenderableType:
 
 
 @contextmanager
-def progress() -> Iterator[Follow]:
-    """A way to follow long work on stderr, silent where that is not a terminal."""
+def progress(*, in_background: bool = True) -> Iterator[Follow]:
+    """A way to follow long work on stderr, silent where that is not a terminal.
+
+    What is drawn in the background takes time from what is running; otherwise it is drawn between two items.
+    """
     if not sys.stderr.isatty():
         yield silent
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=in_background) as bars:
         opening = bars.add_task("opening", total=None)
 
         def track(items: Iterable[T], label: str, total: int) -> Iterable[T]:

@@ -282,7 +282,7 @@ def test_help_of_a_command_explains_every_option(capsys: pytest.CaptureFixture[s
     assert cli.main([command, "--help"]) == 0
     shown = capsys.readouterr().out
     (typed,) = (each for each in cli.app.registered_commands if (each.name or each.callback.__name__) == command)
-    options = [name for name in typed.callback.__annotations__ if name not in {"return", "model", "checkpoint"}]
+    options = [name for name in typed.callback.__annotations__ if name not in {"return", "model", "models", "checkpoint"}]
     assert [name for name in options if name != "ctx" and f"--{name.replace('_', '-')}" not in shown] == []
 
 

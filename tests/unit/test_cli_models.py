@@ -18,6 +18,7 @@ from conformance import tiny_detector
 
 from parity import cli
 from parity.metrics import METRIC_NAMES
+from parity.timing import XDIST
 
 SIDE = str(tiny_detector.SIDE)
 SOME_CONFIDENCE = "0.005"  # the tiny detector has learned nothing
@@ -102,8 +103,61 @@ def test_eval_without_labels_is_bad_input_before_anything_runs(folder: Path, cap
     assert "has no labels" in capsys.readouterr().err
 
 
-def test_bench_times_stock_pytorch_first_and_every_target(folder: Path) -> None:
-    found = measured(folder, "bench", str(folder / "tiny.pt"), "--to", "pytorch,onnx", "--imgsz", SIDE)
-    assert [row["name"] for row in found["rows"]] == ["pytorch", "pytorch channels_last", "onnx"]
-    assert (found["rows"][0]["size_change_percent"], found["rows"][0]["time_change_percent"]) == (0, 0)
-    assert all(row["mean_ms"] > 0 and row["fps"] == pytest.approx(1000 / row["mean_ms"]) for row in found["rows"])
+@pytest.fixture
+def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timing is refused in a worker, and these tests may run in one."""
+    monkeypatch.delenv(XDIST, raising=False)
+
+
+@pytest.mark.usefixtures("_no_worker")
+def test_bench_times_pytorch_twice_and_every_target_and_file_at_every_setting(folder: Path) -> None:
+    files = ("--to", "pytorch,onnx", "--candidate", str(folder / "tiny_64.onnx"))
+    found = measured(folder, "bench", str(folder / "tiny.pt"), *files, "--imgsz", SIDE, "--batch", "1,2", "--threads", "1", "--runs", "20")
+    single, double = found["settings"]
+    pytorch = [("pytorch", None), ("pytorch channels_last", None)]
+    assert [(row["name"], row["shape"]) for row in single["rows"]] == [*pytorch, ("onnx", "static"), ("tiny_64.onnx", "static")]
+    assert [(row["name"], row["shape"]) for row in double["rows"]] == [*pytorch, ("onnx", "dynamic")]
+    assert {(row["backend"], row["precision"]) for row in single["rows"]} == {("pytorch", "fp32"), ("onnx", "fp32")}
+    assert (single["imgsz"], single["batch"], single["threads"], single["runs"], double["batch"]) == ([64, 64], 1, 1, 20, 2)
+    assert all(row["median_ms"] > 0 and row["p95_ms"] > 0 and row["p99_ms"] is None for row in single["rows"])
+    assert "tiny_64.onnx takes 1x3x64x64, and is left out where that was not asked for" in found["notes"]
+
+
+@pytest.mark.usefixtures("_no_worker")
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--batch", "0"], 4, "--batch takes whole numbers; found 0; expected 1 to 1024, such as 1,8"),
+        (["--threads", "many"], 4, "--threads takes whole numbers; found many; expected 1 to 1024, such as 1,8"),
+        (["--imgsz", "100"], 4, "--imgsz is no size that networks take; found 100"),
+        (["--runs", "19"], 4, "greater than or equal to 20"),
+        (["--to", "nothing"], 4, "unknown conversion target; found nothing; expected onnx, torchscript"),
+        (["--batch", "2", "--candidate", "{folder}/tiny_64.onnx"], 4, "tiny_64.onnx: takes no input that was asked for; found 1x3x64x64"),
+        (["--candidate", "missing.onnx"], 10, "missing.onnx: cannot be read; found No such file or directory"),
+        (["--candidate", "{folder}/data.yaml"], 10, "data.yaml: no backend opens this file; found .yaml"),
+        (["--candidate", "other.pt"], 4, "more than one checkpoint"),
+    ],
+)
+def test_bench_refuses_what_it_cannot_time_before_it_times_anything(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, said: str
+) -> None:
+    monkeypatch.setattr("parity.bench.time_in_turn", lambda *_, **__: pytest.fail("something was timed"))
+    assert cli.main(["bench", str(folder / "tiny.pt"), *(option.format(folder=folder) for option in options)]) == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_no_worker")
+def test_bench_without_a_runtime_that_was_asked_for_says_what_to_install(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.bench.time_in_turn", lambda *_, **__: pytest.fail("something was timed"))
+    monkeypatch.setattr("parity.convert.conversion.find_spec", lambda name: None if name == "openvino" else object())
+    assert cli.main(["bench", str(folder / "tiny.pt"), "--to", "onnx,openvino", "--imgsz", SIDE]) == 15
+    assert "openvino is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_no_worker")
+def test_bench_without_the_exporter_names_it(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.convert.conversion.find_spec", lambda _: None)
+    assert cli.main(["bench", str(folder / "tiny.pt"), "--imgsz", SIDE]) == 15
+    assert "ultralytics is not installed" in capsys.readouterr().err

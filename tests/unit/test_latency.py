@@ -27,7 +27,7 @@ from parity.latency import (
 from parity.limits import LATENCY_FLOOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 SIMULATED = 100
@@ -111,6 +111,26 @@ def test_waiting_is_what_the_system_tells_and_none_where_it_does_not(monkeypatch
 def test_quantiles_of_known_times() -> None:
     result = summary(np.arange(101.0))
     assert (result.median, result.p95, result.p99, result.fps) == (50, 95, 99, 20)
+    assert summary(np.arange(101.0), batch=4).fps == 80
+
+
+@pytest.mark.parametrize(("runs", "p95", "p99"), [(19, None, None), (20, 18.05, None), (99, 93.1, None), (100, 94.05, 98.01)])
+def test_a_quantile_that_no_run_would_lie_beyond_is_undefined(runs: int, p95: float | None, p99: float | None) -> None:
+    result = summary(np.arange(float(runs)))
+    assert (result.p95, result.p99) == (p95 and pytest.approx(p95), p99 and pytest.approx(p99))
+
+
+def test_rounds_are_handed_on_to_whoever_follows(clock: Clock) -> None:
+    seen: list[int] = []
+
+    def follow(numbers: Iterable[int]) -> Iterator[int]:
+        for number in numbers:
+            yield number
+            seen.append(number)
+            clock.now += 5  # drawing a bar is not timed
+
+    times = time_in_turn([clock.taking("a", 0.001)], 3, follow=follow)
+    assert (seen, times.tolist()) == ([0, 1, 2], [[pytest.approx(1)]] * 3)
 
 
 # The ratio
@@ -119,6 +139,10 @@ def test_quantiles_of_known_times() -> None:
 def test_speedup_of_known_times() -> None:
     assert speedup(np.array([[10.0, 5.0], [10, 5], [10, 5], [10, 5]])) == Speedup(pytest.approx(2), (pytest.approx(2), pytest.approx(2)))
     assert speedup(np.array([[5.0, 10.0], [5, 10]])).value == pytest.approx(0.5)
+
+
+def test_the_change_of_time_follows_from_the_speedup() -> None:
+    assert [Speedup(value, (1, 1)).time_change_percent for value in (2.0, 1.0, 0.5)] == [-50, 0, 100]
 
 
 @given(seeds)

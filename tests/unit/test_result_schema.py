@@ -11,7 +11,7 @@ from oracles.results import check, config, result
 from oracles.samples import metrics
 
 from parity.metrics import METRIC_NAMES
-from parity.report.schema import SCHEMA_FILE, result_schema
+from parity.report.schema import RESULT_JSON
 from parity.verdict import Delta, Diagnosis, MetricComparison, Result, Status
 from parity.wire import from_json, to_json
 
@@ -70,7 +70,7 @@ def test_a_result_survives_the_round_trip() -> None:
 
 
 def test_the_shipped_schema_is_that_of_the_classes() -> None:
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == result_schema(), "run `python -m parity.report.schema` and review the change"
+    assert RESULT_JSON.file.read_text(encoding="utf-8") == RESULT_JSON.text(), "run `python -m parity.report.schema` and review the change"
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_the_shipped_schema_is_that_of_the_classes() -> None:
     [("ConfigResult", "configs.0"), ("ParityCounts", "configs.0.parity"), ("Check", "checks.0"), ("Diagnosis", "diagnosis.0")],
 )
 def test_the_schema_requires_every_key_and_allows_no_other(definition: str, place: str) -> None:
-    schema = json.loads(result_schema())["$defs"][definition]
+    schema = json.loads(RESULT_JSON.text())["$defs"][definition]
     assert set(schema["required"]) == set(schema["properties"]) == KEYS[place]
     assert schema["additionalProperties"] is False
 
 
 def test_the_schema_of_the_whole_requires_every_key() -> None:
-    schema = json.loads(result_schema())
+    schema = json.loads(RESULT_JSON.text())
     assert set(schema["required"]) == KEYS[""]
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
