@@ -12,6 +12,7 @@ from parity.spec import Suppress, Suppressor
 
 MOST_PAIRS = 8_000  # that are looked at in one go: more rounds cost more than what they leave out
 SLACK = 1e-3  # of an overlap, for rounding
+LEAST_SHARE = 1e-9  # of a width, where any overlap is too much
 CLASS_OFFSET_PX = np.float32(7680)  # Ultralytics moves class k by k * 7680 px, in float32; its rounding is part of the result
 
 
@@ -71,7 +72,7 @@ def rivals(boxes: NDArray[np.float32], threshold: float) -> tuple[int, NDArray[n
     An overlap above t has more than t of either width, so the left edges lie near each other: by (1 - t) of the width that is cut.
     """
     x1, width = boxes[:, 0].astype(np.float64), (boxes[:, 2] - boxes[:, 0]).astype(np.float64)
-    share = max(threshold - SLACK, SLACK)
+    share = max(threshold - SLACK, LEAST_SHARE)
     order = x1.argsort()
     lefts = x1[order]
     start = lefts.searchsorted(x1 - (1 - share) / share * width)

@@ -41,6 +41,16 @@ def test_the_same_boxes_are_kept(seed: int, n: int, whole: bool, iou: float) -> 
     assert ours == theirs
 
 
+@pytest.mark.parametrize("iou", [0.0, 1e-4, 0.3, 0.7, 0.95])
+@pytest.mark.parametrize(("n", "spread"), [(1_500, 60.0), (600, 4_000.0)])
+def test_more_boxes_than_are_settled_at_once_are_kept_alike(n: int, spread: float, iou: float) -> None:
+    rng = np.random.default_rng(n)
+    corners = rng.uniform(0, spread, (n, 2))
+    boxes = np.concatenate([corners, corners + rng.exponential([[spread / 8, 5.0]], (n, 2))], axis=1).astype(np.float32)
+    theirs, ours = kept_by_both(boxes, iou)
+    assert ours == theirs
+
+
 @pytest.mark.parametrize(
     ("second", "iou", "kept"),
     [

@@ -1,0 +1,125 @@
+"""Several pipelines look at each image at once: it is read once, and prepared once for all that want the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles.samples import spec
+
+import parity.pipeline
+from parity.backends.fake import FakeSession
+from parity.errors import BadInput
+from parity.limits import FLOAT32
+from parity.pipeline import Observation, Pipeline, View, detect_many, observe_many
+from parity.quick import equal_but_for_noise
+from parity.spec import Suppress
+
+SHAPES = Path(__file__).parents[2] / "fixtures/shapes/images/val"
+IMAGES = [SHAPES / "square.jpg", SHAPES / "tower.png", SHAPES / "square.jpg"]
+SPEC = replace(spec("a", "b"), preprocess=replace(spec("a", "b").preprocess, size=(64, 64)))
+ANSWER = np.array([[[30.0], [30.0], [20.0], [20.0], [0.9], [0.1]]], np.float32)
+ALL = replace(SPEC.suppress, confidence=0.001, multi_label=True)
+
+
+class Remembering:
+    """Keeps what it is told in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Observation] = {}
+
+    def recall(self, image: str) -> Observation | None:
+        """What was kept."""
+        return self.kept.get(image)
+
+    def keep(self, image: str, observation: Observation) -> None:
+        """Keep it."""
+        self.kept[image] = observation
+
+
+def saying(answer: np.ndarray) -> FakeSession:
+    """A network that says the same of every image."""
+    return FakeSession(lambda _: (answer,))
+
+
+def view(session: FakeSession, *, side: int = 64, memory: Remembering | None = None) -> View:
+    """A pipeline at a size."""
+    at = replace(SPEC, preprocess=replace(SPEC.preprocess, size=(side, side)))
+    return View(Pipeline(at, session), ALL, memory=memory)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done to images, a word each time."""
+    done: list[str] = []
+
+    def noted(name: str) -> None:
+        own = getattr(parity.pipeline, name)
+
+        def does(*given: Any, **more: Any) -> Any:
+            done.append(name)
+            return own(*given, **more)
+
+        monkeypatch.setattr(parity.pipeline, name, does)
+
+    noted("read_file")
+    noted("decode_image")
+    noted("preprocess")
+    return done
+
+
+def test_two_views_of_one_preparation_share_it(work: list[str]) -> None:
+    first, second = saying(ANSWER), saying(ANSWER)
+    both = list(observe_many(IMAGES, [view(first), view(second)]))
+    assert [len(each) for each in both] == [2, 2, 2]
+    assert sorted(work) == ["decode_image"] * 3 + ["preprocess"] * 3 + ["read_file"] * 3
+    assert all(np.array_equal(one, other) for one, other in zip(first.inputs, second.inputs, strict=True))
+
+
+def test_views_of_two_sizes_share_the_picture_alone(work: list[str]) -> None:
+    first, second = saying(ANSWER), saying(ANSWER)
+    list(observe_many(IMAGES[:1], [view(first), view(second, side=32)]))
+    assert sorted(work) == ["decode_image", "preprocess", "preprocess", "read_file"]
+    assert [first.inputs[0].shape, second.inputs[0].shape] == [(1, 3, 64, 64), (1, 3, 32, 32)]
+
+
+def test_each_view_is_answered_by_its_own_network_as_deployed_and_as_evaluated() -> None:
+    shifted = ANSWER + np.array([4, 0, 0, 0, 0, 0], np.float32)[:, None]
+    ((one, other),) = observe_many(IMAGES[:1], [view(saying(ANSWER)), view(saying(shifted))])
+    assert (len(one.deployed), len(one.evaluated)) == (1, 2)
+    assert other.deployed.boxes[0, 0] > one.deployed.boxes[0, 0]
+
+
+def test_what_is_remembered_is_not_run_again_and_the_same_picture_is_the_same_whatever_its_name(work: list[str]) -> None:
+    memory, session = Remembering(), saying(ANSWER)
+    first = list(observe_many(IMAGES, [view(session, memory=memory)]))
+    assert len(memory.kept) == 2
+    runs = len(session.inputs)
+    work.clear()
+    again = list(observe_many(IMAGES, [view(session, memory=memory)]))
+    assert (len(session.inputs), work) == (runs, ["read_file"] * 3)
+    assert [seen.deployed.boxes.tolist() for (seen,) in again] == [seen.deployed.boxes.tolist() for (seen,) in first]
+
+
+def test_an_unreadable_image_is_named() -> None:
+    with pytest.raises(BadInput, match=r"missing\.jpg"):
+        list(observe_many([IMAGES[0], Path("missing.jpg")], [view(saying(ANSWER))]))
+
+
+def test_detections_come_in_the_order_of_the_images() -> None:
+    sizes = [found.boxes.max() for found in detect_many(IMAGES, Pipeline(SPEC, saying(ANSWER)))]
+    assert sizes[0] == sizes[2] != sizes[1]
+
+
+@pytest.mark.parametrize(("change", "equal"), [(0.0, True), (1e-5, True), (0.1, False), (np.nan, False)])
+def test_a_faster_session_stands_for_another_only_within_the_noise(change: float, *, equal: bool) -> None:
+    moved = ANSWER + np.array([change, 0, 0, 0, 0, 0], np.float32)[:, None]
+    assert equal_but_for_noise(Pipeline(SPEC, saying(ANSWER)), saying(moved), IMAGES[0], limits=FLOAT32) is equal
+
+
+def test_a_lower_confidence_is_asked_for_where_noise_may_lift_a_score() -> None:
+    deployed = View(Pipeline(SPEC, saying(ANSWER)), Suppress())
+    assert deployed.least_score == 0.25
