@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from parity.backends.base import Precision, model_file
 from parity.bench_inputs import Inputs, Setting, Tensor, bench_images
 from parity.contestants import Contestant, Entry, GivenFile
-from parity.contests import untracked
 from parity.convert.conversion import EXPORTERS, TARGETS, Target, find_target, require_support, spec_at
 from parity.environment import Environment, environment, machine_load, processors
 from parity.errors import UsageError
 from parity.latency import FOR_P99, PAIRS, WARM_UP, Call, Speedup, feigned_by, speedup, summary, time_in_turn, warm_up
 from parity.limits import Profile
 from parity.models import is_checkpoint, load_checkpoint
+from parity.open_gate import untracked
 from parity.request import DEFAULT_SIZE, Size, size_label
 from parity.spec import STRICT, Preprocess
 from parity.timing import refuse_workers

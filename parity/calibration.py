@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from parity.backends.base import Session
 from parity.calibrated import Calibration, Floor, Noise, SizeCalibration, require_sound
-from parity.contests import Gate, checkpoint_of, reference_spec, untracked, with_thresholds
 from parity.convert import convert
 from parity.datasets import open_dataset
 from parity.decode import Candidates, decode
@@ -26,6 +25,7 @@ from parity.images import Image, read_ahead
 from parity.limits import BY_FAMILY, EDGE_CONFIDENCE, FLOAT32, MIN_EDGE_DETECTIONS, NOISE_FLOORS, Limit, Limits
 from parity.models import Checkpoint
 from parity.noise import DetectionNoise, HeadNoise, detection_noise, head_noise, worst_detections, worst_head
+from parity.open_gate import Gate, checkpoint_of, reference_spec, untracked, with_thresholds
 from parity.preprocess import Geometry, preprocess
 from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
 from parity.restore import restore

@@ -1,54 +1,39 @@
-"""What is held against what: an open gate, and the configurations it has to judge."""
+"""What is held against what: the configurations that an open gate has to judge."""
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
 
-from parity.accuracy import Recorded
 from parity.artefacts import FileSpec, input_size, spec_of_file
-from parity.backends.artefact import read_artefact
-from parity.backends.base import BACKENDS, Session, model_file, open_session
+from parity.backends.base import BACKENDS, model_file
 from parity.baselines import slug
-from parity.calibrated import Calibration, calibration_for, limits_at
-from parity.candidates import Cut, Detector, ModelDetector
+from parity.candidates import Detector, ModelDetector
 from parity.convert import convert
-from parity.datasets import Dataset, open_dataset
-from parity.doubts import NoiseMargins
 from parity.errors import BadInput, UsageError
-from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
-from parity.metrics import ClassMap, map_classes
-from parity.models import Checkpoint, is_checkpoint, load_checkpoint, model_name
-from parity.pipeline import Observation, Pipeline
+from parity.limits import Profile
+from parity.metrics import map_classes
+from parity.models import is_checkpoint, model_name
+from parity.open_gate import (
+    Gate,
+    category_indices,
+    checkpoint_of,
+    class_map,
+    content_digest,
+    read_spec,
+    reference_detector,
+    reference_spec,
+    session_of,
+    with_thresholds,
+)
+from parity.pipeline import Pipeline
 from parity.predictions import open_callable, open_predictions
-from parity.quick import equal_but_for_noise
-from parity.reference_cache import ReferenceCache, memory_of, open_cache
-from parity.replay import Record, candidate_on_its_terms, reference_on_its_terms, replayed_record
-from parity.request import DEFAULT_SIZE, GateRequest, Size, size_label
-from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
-from parity.verdict import CandidateId, Check
-from parity.wire import from_plain, read_json
-
-T = TypeVar("T")
-
-
-class Track(Protocol):
-    """Progress: hands out the items as it counts them."""
-
-    def __call__(self, items: Iterable[T], label: str, total: int) -> Iterable[T]:
-        """The items, of which there are ``total``."""
-
-
-def untracked(items: Iterable[T], label: str, total: int) -> Iterable[T]:
-    """Progress that nobody sees."""
-    del label, total
-    return items
+from parity.replay import candidate_on_its_terms
+from parity.request import DEFAULT_SIZE, Size, size_label
+from parity.spec import HeadLayout, PipelineSpec
+from parity.verdict import CandidateId
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,83 +61,6 @@ class Contest:
     def precision(self) -> Profile:
         """How precisely the candidate says that it calculates; a list of detections does not say, and is taken for float32."""
         return Profile(self.candidate.pipeline.session.precision) if isinstance(self.candidate, ModelDetector) else Profile.FP32
-
-
-@dataclass(slots=True, eq=False)
-class Gate:
-    """An open gate: the data, the reference, and what the reference has already been seen to do."""
-
-    request: GateRequest
-    full: Dataset
-    dataset: Dataset
-    resources: ExitStack
-    track: Track = untracked
-    checkpoint: Checkpoint | None = None
-    calibration: Calibration | None = None  # of the reference's own noise
-    record: Record | None = None  # on whose terms recorded detections are replayed
-    observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
-    measured: dict[tuple[Size | None, Cut, Suppress], Recorded] = field(default_factory=dict)
-    repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
-    cache: ReferenceCache | None = None
-    exported: dict[Size, Path] = field(default_factory=dict)  # the reference as ONNX, which a diagnosis compares a file with
-
-    @property
-    def sizes(self) -> tuple[Size | None, ...]:
-        """The sizes to judge at; a network that takes images as they are has none."""
-        if self.checkpoint is not None and self.checkpoint.spec.preprocess.target_size is None:
-            return (None,)
-        return self.request.sizes or (DEFAULT_SIZE,)
-
-    @property
-    def profile(self) -> Profile:
-        """How precisely the candidates calculate."""
-        return self.request.profile or Profile.FP32
-
-    @property
-    def margins(self) -> Margins | None:
-        """How much accuracy may be lost where statistics judge, ``None`` where every detection is held."""
-        asked, margins = self.request.margin, None if self.profile.exact else MARGINS[self.profile]
-        if asked is None or margins is None:
-            return margins
-        return replace(margins, ap=Limit(asked, "AP", "given by --margin"))
-
-    @property
-    def limits(self) -> Limits:
-        """What measurements are held against: the request's limits, or those of the reference's family."""
-        of_family = limits_of(self.checkpoint.family if self.checkpoint else "", self.profile)
-        return self.request.limits or (self.record.limits if self.record else of_family)
-
-    def at(self, size: Size | None, profile: Profile = Profile.FP32) -> Self:
-        """The same gate for candidates of a profile, with the limits that were calibrated at a size; all that it remembers is shared."""
-        request = replace(self.request, profile=profile)
-        if self.calibration is not None and self.request.limits_file is not None and profile.exact:
-            thresholds = with_thresholds(reference_spec(self, size), request).suppress
-            family = limits_of(self.calibration.checkpoint.family, profile)
-            limits = limits_at(self.calibration, size, path=self.request.limits_file, thresholds=thresholds, family=family)
-            request = replace(request, limits=limits)
-        return replace(self, request=request)
-
-
-def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
-    """Open data and reference; what can be wrong with either is said before anything is run."""
-    if not request.candidates and not request.backends:
-        raise UsageError("nothing to gate", expected="--candidate FILE or --backend onnx,openvino")
-    if request.data is None:
-        raise UsageError("no images", expected="--data data.yaml, instances.json or a folder")
-    if request.candidate_spec is not None and request.backends:
-        raise UsageError("--candidate-spec describes a --candidate, and --backend makes its own")
-    record = replayed_record(request)
-    full = open_dataset(request.data, images=request.images, allow_missing_labels=not request.labelled)
-    dataset = full.subset(request.limit, request.seed) if request.limit else full
-    kept = resources.enter_context(open_cache(request.cache)) if request.cache is not None else None
-    gate = Gate(request, full, dataset, resources, track, record=record, cache=kept)
-    if request.reference.suffix.lower() != ".json":
-        gate.checkpoint = checkpoint_of(gate, request.reference)
-        class_map(gate)
-    gate.calibration = calibration_for(request, gate.checkpoint)
-    return gate
 
 
 def contests(gate: Gate) -> Iterator[Contest]:
@@ -243,19 +151,6 @@ def declared_spec(gate: Gate, path: Path) -> PipelineSpec | None:
     return checkpoint_of(gate, path).spec if is_checkpoint(path) else None
 
 
-def checkpoint_of(gate: Gate, path: Path) -> Checkpoint:
-    """A checkpoint, loaded once; reference and candidates are loaded alike."""
-    if path not in gate.checkpoints:
-        loaded = load_checkpoint(path, trusted=gate.request.trusted, end_to_end=gate.request.end_to_end or None)
-        gate.checkpoints[path] = loaded
-    return gate.checkpoints[path]
-
-
-def content_digest(gate: Gate, path: Path) -> str:
-    """The SHA-256 of what a candidate is."""
-    return checkpoint_of(gate, path).sha256 if is_checkpoint(path) else hashlib.sha256(read_artefact(path, kind="a model")).hexdigest()
-
-
 def relabelling(gate: Gate, found: FileSpec) -> Mapping[int, int] | None:
     """The file's class indices to the reference's, by name, where the reference is a list of detections without names of its own."""
     if gate.checkpoint is not None or not gate.dataset.categories or not found.has_names:
@@ -293,94 +188,6 @@ def recorded_contest(gate: Gate, name: str) -> Contest:
     size = sizes[0] if gate.checkpoint else None
     kind = candidate.identity.kind
     return Contest(config_id(gate, kind, size), kind, size, reference_detector(gate, size), candidate, Source(name))
-
-
-def reference_detector(gate: Gate, size: Size | None) -> Detector:
-    """The reference at a size; a predictions file has none, and a network that resizes inside needs none."""
-    if gate.checkpoint is None:
-        rows = open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
-        return reference_on_its_terms(rows, gate.dataset.images, gate.record)
-    from parity.backends.pytorch import PyTorchSession, default_threads  # noqa: PLC0415 - the base installation has no torch
-
-    if "reference" not in gate.sessions:
-        session = PyTorchSession(gate.checkpoint.network, threads=gate.request.threads)
-        gate.sessions["reference"] = gate.resources.enter_context(session)
-    spec = with_thresholds(reference_spec(gate, size), gate.request)
-    identity = CandidateId("checkpoint", str(gate.checkpoint.path), gate.checkpoint.sha256)
-    limits = gate.at(size).limits
-    stock = Pipeline(spec, gate.sessions["reference"])
-    margins = NoiseMargins(limits.box.value, limits.logit.value)
-    pipeline = quick_pipeline(gate, stock, limits)
-    remember = (
-        None if gate.cache is None else partial(memory_of, gate.cache, gate.checkpoint.sha256, gate.request.threads or default_threads())
-    )
-    return ModelDetector(identity, pipeline, margins=margins, timed=stock.session, remember=remember)
-
-
-def quick_pipeline(gate: Gate, stock: Pipeline, limits: Limits) -> Pipeline:
-    """The reference in the memory format that is faster, where that changes nothing but noise; one that resizes inside gains nothing."""
-    if stock.spec.preprocess.target_size is None:
-        return stock
-    if "faster reference" not in gate.sessions:
-        gate.sessions["faster reference"] = gate.resources.enter_context(stock.session.faster())
-    faster = gate.sessions["faster reference"]
-    same = equal_but_for_noise(stock, faster, gate.dataset.images[0].path, limits=limits)
-    return replace(stock, session=faster) if same else stock
-
-
-def reference_spec(gate: Gate, size: Size | None) -> PipelineSpec:
-    """The checkpoint's spec at a size (``None``: its own); without a checkpoint, what the data set's categories allow to say."""
-    names = tuple(category.name for category in gate.dataset.categories) or ("unnamed",)
-    spec = gate.checkpoint.spec if gate.checkpoint else PipelineSpec(names)
-    return spec if size is None else replace(spec, preprocess=replace(spec.preprocess, size=size))
-
-
-def with_thresholds(spec: PipelineSpec, request: GateRequest) -> PipelineSpec:
-    """The spec at the deployed thresholds where they were given."""
-    suppress = spec.suppress
-    if suppress.method is Suppressor.IN_GRAPH and (request.confidence or 1.0) < suppress.graph_confidence:
-        expected = f"a confidence of {suppress.graph_confidence:g} or more"
-        raise UsageError("the graph lets nothing below its own threshold out", found=f"--conf {request.confidence:g}", expected=expected)
-    if request.confidence is not None:
-        suppress = replace(suppress, confidence=request.confidence)
-    if request.iou is not None and suppress.method is Suppressor.NMS:
-        suppress = replace(suppress, iou=request.iou)
-    return replace(spec, suppress=suppress)
-
-
-def read_spec(path: Path) -> PipelineSpec:
-    """A spec from its JSON file."""
-    return from_plain(PipelineSpec, read_json(path), source=path, next_step="start from `parity convert CHECKPOINT --print-spec`")
-
-
-def session_of(gate: Gate, path: Path) -> Session:
-    """An open session of a file, opened once and closed with the gate."""
-    key = str(path)
-    if key not in gate.sessions:
-        gate.sessions[key] = gate.resources.enter_context(open_candidate(gate, path))
-    return gate.sessions[key]
-
-
-def open_candidate(gate: Gate, path: Path) -> Session:
-    """A new session of a file."""
-    if not is_checkpoint(path):
-        return open_session(path, threads=gate.request.threads)
-    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
-
-    return PyTorchSession(checkpoint_of(gate, path).network, threads=gate.request.threads)
-
-
-def class_map(gate: Gate) -> ClassMap:
-    """Model classes to data set categories, by name."""
-    names = reference_spec(gate, None).names
-    if not gate.dataset.categories:
-        return ClassMap({index: index for index in range(len(names))}, (), ())
-    return map_classes(names, gate.dataset.categories, source=str(gate.request.data))
-
-
-def category_indices(gate: Gate) -> Mapping[int, int] | None:
-    """Category ids of a predictions file to class indices; ``None`` without categories, where an id is the class index."""
-    return class_map(gate).index_of if gate.dataset.categories else None
 
 
 def config_id(gate: Gate, backend: str, size: Size | None, *, precision: str = Profile.FP32) -> str:

@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from parity.artefacts import spec_of_file
 from parity.backends.base import model_file
 from parity.candidates import ModelDetector
-from parity.contests import (
+from parity.datasets import open_dataset
+from parity.environment import Environment, environment
+from parity.errors import UsageError
+from parity.metrics import ClassMetrics, CocoMetrics, map_classes, per_class, precision_recall, truths_of
+from parity.models import is_checkpoint
+from parity.open_gate import (
     Gate,
     Track,
     checkpoint_of,
@@ -21,11 +26,6 @@ from parity.contests import (
     untracked,
     with_thresholds,
 )
-from parity.datasets import open_dataset
-from parity.environment import Environment, environment
-from parity.errors import UsageError
-from parity.metrics import ClassMetrics, CocoMetrics, map_classes, per_class, precision_recall, truths_of
-from parity.models import is_checkpoint
 from parity.pipeline import Pipeline
 from parity.records import evaluate
 from parity.request import GateRequest, Size, size_label

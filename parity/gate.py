@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from parity.certificate import check_certifiable, write_certificates
-from parity.contests import Gate, Track, class_map, contests, open_gate, untracked
+from parity.contests import contests
 from parity.display import display
 from parity.environment import busy_note, environment, machine_load
 from parity.errors import UsageError
 from parity.holding import baseline_check, unheld
 from parity.judging import Outcome
+from parity.open_gate import Gate, Track, class_map, open_gate, untracked
 from parity.report.evidence import check_evidence_folder, write_evidence
 from parity.request import GateRequest
 from parity.revisions import Revisions, revision

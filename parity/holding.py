@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from parity.accuracy_checks import shown
 from parity.baselines import Baseline, Identity, baseline_path, check_identity, incomparable, load_baseline
 from parity.candidates import ModelDetector
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.display import display
 from parity.environment import environment
 from parity.models import model_name
+from parity.open_gate import Gate
 from parity.revisions import Revision
 from parity.verdict import Check, ConfigResult, Status, judge
 

@@ -13,13 +13,14 @@ from parity.baselines import Baseline
 from parity.candidates import Cut, Detector, ModelDetector, observe_both
 from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
-from parity.contests import Contest, Gate, class_map, reference_spec, with_thresholds
+from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.errors import ParityError, UsageError
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
+from parity.open_gate import Gate, class_map, reference_spec, with_thresholds
 from parity.pipeline import Observation
 from parity.records import evaluation, record
 from parity.spec import Suppress

@@ -8,11 +8,12 @@ from dataclasses import replace
 from functools import partial
 
 from parity.candidates import ModelDetector
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.environment import processors
 from parity.errors import UsageError
 from parity.images import read_image
 from parity.latency import LatencyComparison, compare_latency
+from parity.open_gate import Gate
 from parity.preprocess import preprocess
 from parity.request import GateRequest
 from parity.verdict import Check, ConfigResult, Status

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from parity.artefacts import with_size
 from parity.certificate import SCHEMA, SEALED_AS, Certificate, certificate_path, differences, with_paths
-from parity.contests import read_spec, with_thresholds
 from parity.convert.manifest import manifest_path, read_stamp
 from parity.display import display
 from parity.errors import BadInput, CertificateError, UsageError
+from parity.open_gate import read_spec, with_thresholds
 from parity.request import GateRequest
 from parity.sealed import read_sealed
 from parity.spec import STRICT, PipelineSpec

@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
-from parity.contests import Contest, Gate, Source, open_gate, reopened
+from parity.contests import Contest, Source, reopened
 from parity.environment import processors
 from parity.errors import UsageError
 from parity.judging import Outcome, judge_contest
+from parity.open_gate import Gate, open_gate
 from parity.request import GateRequest, size_label
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from parity.backends.base import CheckedSession, Session
 from parity.candidates import ModelDetector
 from parity.comparison import ImageComparison, Rounding
-from parity.contests import Contest, Gate, category_indices
+from parity.contests import Contest
 from parity.detections import Detections
 from parity.diagnose.alternatives import separating_image
 from parity.diagnose.evidence import Evidence
@@ -24,6 +24,7 @@ from parity.diagnose.stages import compare_stages
 from parity.diagnose.suspects import Hypothesis, Suspect, Suspects, with_all
 from parity.display import display
 from parity.faults import Stage, fault
+from parity.open_gate import Gate, category_indices
 from parity.spec import HeadLayout, PipelineSpec, Suppress, Suppressor
 from parity.verdict import Diagnosis
 

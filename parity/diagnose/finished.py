@@ -13,13 +13,14 @@ from pathlib import Path
 
 from parity.candidates import ModelDetector
 from parity.comparison import Rounding
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.diagnose.finished_specs import declared, misread
 from parity.diagnose.naming import PARTIAL, Named, reordered
 from parity.diagnose.trials import Restoration, Trial, Variant
 from parity.faults import fault
+from parity.open_gate import Gate
 from parity.verdict import Diagnosis
 
 ONNX = ".onnx"

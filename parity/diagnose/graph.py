@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from parity.contests import Gate
 from parity.convert import convert
 from parity.diagnose.alignment import WEIGHTED, Alignment, Difference, align, differences
 from parity.diagnose.divergence import first_divergence
@@ -21,6 +20,7 @@ from parity.diagnose.onnx_edit import bypass, constants, copied, load_graph, run
 from parity.diagnose.states import raw_state
 from parity.diagnose.weights import STATE_FAULTS, Layers, compare_weights
 from parity.errors import ParityError
+from parity.open_gate import Gate
 from parity.request import Size
 
 BY_OPERATOR = {

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from parity.backends.base import Session
 from parity.boxes import silently, xywh_to_xyxy
 from parity.candidates import ModelDetector
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.decode import ACTIVATIONS, READERS, Outputs
 from parity.errors import ParityError
 from parity.images import read_image
 from parity.limits import EVALUATION_CONFIDENCE, Limits
+from parity.open_gate import Gate
 from parity.preprocess import preprocess
 from parity.spec import BoxFormat, BoxUnits, Head, HeadLayout, Preprocess
 

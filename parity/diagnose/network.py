@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.boxes import silently
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.decode import Outputs
 from parity.diagnose.edges import undo_edges
@@ -16,6 +16,7 @@ from parity.diagnose.heads import Case, Proof, answer, open_case
 from parity.diagnose.naming import UNPROVEN, Finding, Named, best, diagnoses, reordered
 from parity.diagnose.rounded import rounded_outputs
 from parity.models import is_checkpoint
+from parity.open_gate import Gate
 from parity.verdict import Diagnosis
 
 ONNX, TORCHSCRIPT = ".onnx", ".torchscript"

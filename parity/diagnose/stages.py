@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from parity.boxes import silently
 from parity.candidates import ModelDetector
 from parity.comparison import Rounding, compare_image
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.decode import Candidates, Outputs, decode
 from parity.detections import Detections
@@ -24,6 +24,7 @@ from parity.errors import ParityError
 from parity.faults import Stage
 from parity.images import read_image
 from parity.limits import Limits
+from parity.open_gate import Gate
 from parity.pipeline import Pipeline
 from parity.preprocess import Geometry, NetworkInput, preprocess
 from parity.restore import restore

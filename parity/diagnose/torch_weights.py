@@ -13,12 +13,12 @@ import torch
 from parity.backends.artefact import read_artefact
 from parity.backends.pytorch import PyTorchSession
 from parity.backends.torchscript import load_module
-from parity.contests import checkpoint_of
 from parity.diagnose.heads import Case
 from parity.diagnose.naming import Finding, alike
 from parity.diagnose.states import raw_state
 from parity.diagnose.weights import STATE_FAULTS, Kind, Layers, compare_weights
 from parity.models import is_checkpoint
+from parity.open_gate import checkpoint_of
 
 Tensors = Mapping[str, torch.Tensor]
 

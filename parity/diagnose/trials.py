@@ -12,7 +12,7 @@ import numpy as np
 from parity.backends.base import Session
 from parity.candidates import ModelDetector
 from parity.comparison import ImageComparison, Rounding, compare_image
-from parity.contests import Contest, Gate
+from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.decode import Outputs, decode
 from parity.detections import Detections
@@ -20,6 +20,7 @@ from parity.diagnose.heads import answer
 from parity.diagnose.naming import Named
 from parity.errors import BadInput
 from parity.images import read_image
+from parity.open_gate import Gate
 from parity.preprocess import Geometry, preprocess
 from parity.restore import restore
 from parity.spec import PipelineSpec, Preprocess, Suppress

@@ -13,7 +13,6 @@ from typing import Any
 from parity.backends.base import Session, open_session
 from parity.backends.pytorch import PyTorchSession
 from parity.candidates import ModelDetector
-from parity.contests import Track, untracked
 from parity.convert.manifest import read_stamp
 from parity.datasets import Dataset
 from parity.datasets.base import digest, file_digest
@@ -25,6 +24,7 @@ from parity.images import image_size
 from parity.metrics import ClassMap, ClassMetrics, CocoMetrics, detections_as_coco, map_classes, per_class, truth_as_coco
 from parity.models import Checkpoint
 from parity.models.run_directory import RunDirectory
+from parity.open_gate import Track, untracked
 from parity.pipeline import Observation, Pipeline
 from parity.records import evaluate
 from parity.runs.pictures import write_pictures

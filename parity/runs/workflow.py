@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parity.contests import Track, untracked
 from parity.convert.conversion import EXPORTERS, require_packages
 from parity.datasets import open_dataset
 from parity.datasets.jsonl import first_image
@@ -15,6 +14,7 @@ from parity.errors import UsageError
 from parity.metrics import truths_of
 from parity.models import Checkpoint
 from parity.models.run_directory import RunDirectory, find_run
+from parity.open_gate import Track, untracked
 from parity.runs.comparison import RunComparison, compare_run, keeps_another, require_available, write_comparison
 from parity.runs.conversion import Conversion, convert_run, readable_image
 from parity.runs.evaluation import Kept, RunRequest, evaluate_side, identify, stored_evaluation

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from parity.baselines import slug
-from parity.contests import Contest, Gate, converted_contest, open_gate
+from parity.contests import Contest, converted_contest
 from parity.errors import UsageError
 from parity.gate import run_gate
 from parity.judging import Outcome, judge_contest
 from parity.limits import Profile
 from parity.models import is_run, model_name
+from parity.open_gate import Gate, open_gate
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
 from parity.suite.records import Records

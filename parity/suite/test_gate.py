@@ -9,10 +9,10 @@ import pytest
 
 from parity.baselines import write_baseline
 from parity.candidates import ModelDetector
-from parity.contests import reference_detector
 from parity.holding import baseline_check
 from parity.images import read_image
 from parity.judging import STATISTICAL
+from parity.open_gate import reference_detector
 from parity.preprocess import preprocess
 from parity.request import size_label
 from parity.revisions import in_words, revision

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from diagnose.file_plants import Bench, plain_export
 from diagnose.planting import Outcome
 
-from parity.contests import Gate, contests, open_gate, reference_detector, reference_spec
+from parity.contests import contests
 from parity.errors import ParityError
 from parity.faults import fault
 from parity.judging import HAVE_CAUSES, judge_contest
 from parity.limits import Profile
 from parity.models import load_checkpoint
+from parity.open_gate import Gate, open_gate, reference_detector, reference_spec
 from parity.request import GateRequest
 from parity.verdict import Status
 from parity.wire import to_json

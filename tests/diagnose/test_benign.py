@@ -23,8 +23,8 @@ from gate.exports import saved, transposed, ultralytics_export
 from independent_pipeline import Settings, as_array, detect, onnx_network, rounded
 
 from parity.backends.quiet import quiet_torch
-from parity.contests import open_gate
 from parity.judging import Outcome
+from parity.open_gate import open_gate
 from parity.request import GateRequest
 
 IMAGES = CHOSEN[:9]

@@ -22,10 +22,11 @@ from runs.test_gate import plain_export
 
 from parity.candidates import Cut
 from parity.comparison import Rounding
-from parity.contests import Gate, contests, open_gate
+from parity.contests import contests
 from parity.convert import convert
 from parity.diagnose.finished import name_finished
 from parity.judging import judge_contest
+from parity.open_gate import Gate, open_gate
 from parity.request import GateRequest
 from parity.spec import Suppress, Suppressor
 from parity.verdict import Diagnosis

@@ -37,9 +37,10 @@ from diagnose.file_plants import (
 )
 
 from parity.backends.quiet import quiet_torch
-from parity.contests import Gate, contests, open_gate
+from parity.contests import contests
 from parity.diagnose.network import name_network
 from parity.images import read_image
+from parity.open_gate import Gate, open_gate
 from parity.preprocess import preprocess
 from parity.request import GateRequest
 from parity.spec import Preprocess

@@ -17,9 +17,10 @@ if find_spec("ultralytics") is None:
 from parity.backends.base import Session
 from parity.backends.fake import FakeSession
 from parity.candidates import ModelDetector
-from parity.contests import Contest, Gate, contests, open_gate
+from parity.contests import Contest, contests
 from parity.diagnose.stages import Stages, compare_stages
 from parity.faults import Stage
+from parity.open_gate import Gate, open_gate
 from parity.pipeline import Pipeline
 from parity.request import GateRequest
 from parity.spec import Activation, BoxFormat, ChannelOrder, Fit, HeadLayout, PipelineSpec, RestoreGeometry

@@ -18,9 +18,10 @@ from parity.backends.base import CheckedSession
 from parity.backends.pytorch import torch_threads
 from parity.backends.quiet import quiet_torch
 from parity.candidates import ModelDetector
-from parity.contests import Contest, Gate, Source, contests, reference_detector, reference_spec
+from parity.contests import Contest, Source, contests
 from parity.judging import Outcome, judge_contest
 from parity.models import Checkpoint
+from parity.open_gate import Gate, reference_detector, reference_spec
 from parity.pipeline import Pipeline
 from parity.verdict import CandidateId, Status
 

@@ -166,7 +166,7 @@ def load_once() -> Callable[..., Any]:
 @pytest.fixture
 def loaded_once(monkeypatch: pytest.MonkeyPatch, load_once: Callable[..., Any]) -> None:
     """Let the gate load each checkpoint once a session."""
-    monkeypatch.setattr("parity.contests.load_checkpoint", load_once)
+    monkeypatch.setattr("parity.open_gate.load_checkpoint", load_once)
 
 
 @pytest.fixture(scope="session")

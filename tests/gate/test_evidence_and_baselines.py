@@ -14,8 +14,9 @@ from gate.running import SIDE, assert_fails, assert_passes, assert_refused, tree
 
 from parity.baselines import Baseline, write_baseline
 from parity.cli import main
-from parity.contests import contests, open_gate
+from parity.contests import contests
 from parity.judging import Outcome, judge_contest
+from parity.open_gate import open_gate
 from parity.request import GateRequest
 
 if TYPE_CHECKING:

@@ -31,11 +31,11 @@ from parity.bench import (
 )
 from parity.bench_inputs import Inputs, Setting
 from parity.contestants import CHANNELS_LAST, STOCK, Contestant, Entry, GivenFile
-from parity.contests import untracked
 from parity.environment import processors
 from parity.errors import UsageError
 from parity.latency import FOR_P99, PAIRS, WARM_UP
 from parity.limits import LATENCY_FLOOR
+from parity.open_gate import untracked
 from parity.spec import Fit, Preprocess
 from parity.timing import XDIST
 
