@@ -40,8 +40,8 @@ class OpenVinoSession(CheckedSession):
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         fed = tensor if self._batched else tensor[0]
-        outputs = self._request.infer([fed.astype(self._dtype, copy=False)], share_inputs=True)
-        return tuple(np.array(output, np.float32) for output in outputs.values())
+        outputs = self._request.infer([fed.astype(self._dtype, copy=False)], share_inputs=True, share_outputs=True)
+        return tuple(np.array(output, np.float32) for output in outputs.values())  # copies: the next run writes into these
 
     def _release(self) -> None:
         self._request = None
