@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.convert.int8_files import Ingredients
-from parity.convert.onnx_int8 import FloatGraph, in_int8, open_graph
+from parity.convert.onnx_int8 import FloatGraph, in_int8, only, open_graph
 from parity.diagnose.heads import RawHead, distances, read_head
 from parity.limits import FLOAT32
 from parity.spec import PipelineSpec
@@ -24,7 +24,7 @@ def layer_errors(made: Ingredients, tensors: Tensors, spec: PipelineSpec, layers
 
 def error_of(made: Ingredients, layer: str, exact: Sequence[RawHead], tensors: Tensors, spec: PipelineSpec) -> float:
     """The error of one layer: that of scores and that of boxes, each as a share of its size."""
-    alone = in_int8(made.graph, made.ranges, [layer]).SerializeToString()
+    alone = in_int8(made.graph, made.ranges, in_float=only(made.graph, layer)).SerializeToString()
     pairs = zip(exact, heads(made.graph, alone, tensors, spec, threads=made.threads), strict=True)
     return float(np.mean([sum(distances(reference, candidate, FLOAT32)) for reference, candidate in pairs]))
 

@@ -109,8 +109,8 @@ def open_graph(model: bytes, *, threads: int | None = None) -> Any:
     return start(model, Path("the graph that is quantised"), provider=provider("cpu"), threads=threads)
 
 
-def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], layers: Collection[str]) -> onnx.ModelProto:
-    """A copy of the graph in which these layers calculate in INT8, and all others in float."""
+def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collection[str]) -> onnx.ModelProto:
+    """A copy of the graph that calculates in INT8 but for the nodes ``in_float``."""
     from onnxruntime.quantization import CalibrationMethod, QuantType  # noqa: PLC0415 - after ONNX Runtime itself
     from onnxruntime.quantization.calibrate import TensorsData  # noqa: PLC0415
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer  # noqa: PLC0415
@@ -127,9 +127,9 @@ def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], layers: Collection[s
             activation_qType=QuantType.QUInt8,
             tensors_range=TensorsData(CalibrationMethod.MinMax, ends),
             nodes_to_quantize=[],
-            nodes_to_exclude=sorted(in_float(graph, layers)),
+            nodes_to_exclude=sorted(in_float),
             op_types_to_quantize=[*sorted(PRODUCTS), *ELEMENTWISE],
-            extra_options={"TensorQuantOverrides": weight_overrides(graph, layers)},
+            extra_options={"TensorQuantOverrides": weight_overrides(graph, in_float)},
         )
         quantiser.quantize_model()
     made: onnx.ModelProto = quantiser.model.model
@@ -137,20 +137,29 @@ def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], layers: Collection[s
     return made
 
 
-def weight_overrides(graph: FloatGraph, layers: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """The scales of the weights of these layers, in the quantiser's words."""
+def weight_overrides(graph: FloatGraph, in_float: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """The scales of the weights of all layers but those ``in_float``, in the quantiser's words."""
     from onnxruntime.quantization import QuantType  # noqa: PLC0415 - after ONNX Runtime itself
 
-    stored, wanted = {tensor.name: tensor for tensor in graph.model.graph.initializer}, set(layers)
+    stored, wanted = {tensor.name: tensor for tensor in graph.model.graph.initializer}, set(graph.layers) - set(in_float)
     names = [node.input[1] for node in graph.model.graph.node if node.name in wanted]
     fixed = {"quant_type": QuantType.QInt8, "axis": 0, "zero_point": np.int8(0)}
     return {name: [{**fixed, "scale": scale} for scale in scales(onnx.numpy_helper.to_array(stored[name]))] for name in names}
 
 
-def in_float(graph: FloatGraph, layers: Collection[str]) -> set[str]:
-    """The nodes that stay in float: the head's arithmetic, and all other layers with their activations."""
-    others = [name for name in graph.layers if name not in set(layers)]
-    return set(graph.kept) | set(others) | {node for name in others for node in graph.beside.get(name, ())}
+def all_but(graph: FloatGraph, returned: Collection[str]) -> frozenset[str]:
+    """The nodes in float where these layers are, with their activations: they, and the head with its arithmetic."""
+    return graph.kept | {node for name in returned for node in with_activation(graph, name)}
+
+
+def only(graph: FloatGraph, layer: str) -> frozenset[str]:
+    """The nodes in float where one layer alone, with its activation, is in INT8."""
+    return frozenset(node.name for node in graph.model.graph.node) - with_activation(graph, layer)
+
+
+def with_activation(graph: FloatGraph, layer: str) -> frozenset[str]:
+    """A layer and the nodes of its activation."""
+    return frozenset({layer, *graph.beside.get(layer, ())})
 
 
 @contextmanager
@@ -185,7 +194,7 @@ class OnnxInt8:
     def write(self, file: Path, returned: Collection[str]) -> None:
         """A file in which these layers are in float."""
         graph, ranges = self.ingredients.graph, self.ingredients.ranges
-        onnx.save(in_int8(graph, ranges, [name for name in graph.layers if name not in returned]), file)
+        onnx.save(in_int8(graph, ranges, in_float=all_but(graph, returned)), file)
 
 
 def maker(ingredients: Ingredients, folder: Path) -> OnnxInt8:
