@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +66,7 @@ class Exporter:
     packages: tuple[str, ...]
     extra: str
     next_step: str
-    lacks: frozenset[str] = frozenset()  # the targets that cannot be made of this family
+    lacks: Mapping[str, str] = field(default_factory=dict)  # the targets that are not made of this family, and why
 
 
 TARGETS = {
@@ -104,7 +105,10 @@ EXPORTERS = {
         ("torchvision",),
         "torchvision",
         "report it with the versions of torch and torchvision",
-        lacks=frozenset({"onnx-fp16"}),  # its arithmetic and its products stand in a loop, and selection is between them
+        lacks={
+            "openvino": "OpenVINO calculates in float32 what size an image is resized to, one pixel off at 154 x 154 or 301 x 301",
+            "onnx-fp16": "boxes are made and selected between its layers, where half precision is not enough",
+        },
     ),
 }
 
@@ -207,7 +211,7 @@ def require_support(family: str, target: Target) -> None:
     exporter = EXPORTERS[family]
     if target.name in exporter.lacks:
         expected = ", ".join(name for name in TARGETS if name not in exporter.lacks)
-        raise UsageError(f"a model of {family} is not converted to this", found=target.name, expected=expected)
+        raise UsageError(f"no {target.name} of a {family} model: {exporter.lacks[target.name]}", found=target.name, expected=expected)
     require_packages(exporter)
     if target.package is not None and find_spec(target.package) is None:
         raise missing(target.package, extra=target.package)

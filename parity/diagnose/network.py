@@ -15,9 +15,10 @@ from parity.diagnose.edges import undo_edges
 from parity.diagnose.heads import Case, Proof, answer, open_case
 from parity.diagnose.naming import UNPROVEN, Finding, Named, best, diagnoses, reordered
 from parity.diagnose.rounded import rounded_outputs
+from parity.models import is_checkpoint
 from parity.verdict import Diagnosis
 
-ONNX = ".onnx"
+ONNX, TORCHSCRIPT = ".onnx", ".torchscript"
 
 
 def name_network(gate: Gate, contest: Contest, images: Sequence[DatasetImage]) -> tuple[Diagnosis, ...]:
@@ -49,15 +50,15 @@ def findings(case: Case) -> Iterator[Finding]:
         yield from onnx_findings(case, path)
         yield from unsteady(case)
     else:
-        yield from torch_findings(case, path)
+        yield from black_box_findings(case, path)
 
 
-def torch_findings(case: Case, path: Path) -> Iterator[Finding]:
-    """The faults of a checkpoint or of TorchScript, whose operators are not looked into."""
+def black_box_findings(case: Case, path: Path) -> Iterator[Finding]:
+    """The faults of a file whose operators are not looked into; of a checkpoint or of TorchScript those of its weights as well."""
     yield from undo_edges(case)
     yield from rounded_outputs(case)
     yield from unsteady(case)
-    if case.gate.checkpoint is not None:
+    if case.gate.checkpoint is not None and (path.suffix.lower() == TORCHSCRIPT or is_checkpoint(path)):
         from parity.diagnose.torch_weights import weight_findings  # noqa: PLC0415 - the base installation has no torch
 
         yield from weight_findings(case, path)

@@ -11,6 +11,7 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import withou
     pytest.skip("the exported files come from Ultralytics", allow_module_level=True)
 
 import tiny_detector
+from kinds import MADE
 
 from parity.convert import convert
 from parity.models import Checkpoint, load_checkpoint
@@ -25,6 +26,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def exported(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One file for each backend."""
+    """The checkpoint, and one file for each target."""
     out, size = tmp_path_factory.mktemp("exported"), checkpoint.spec.preprocess.size
-    return {"pytorch": checkpoint.path} | {target: convert(checkpoint, target, size=size, out=out) for target in ("onnx", "torchscript")}
+    return {"pytorch": checkpoint.path} | {target: convert(checkpoint, target, size=size, out=out) for target in MADE}

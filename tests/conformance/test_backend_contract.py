@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from kinds import RUNTIMES, WITHOUT_OPENVINO
 
 from parity.backends.base import BACKENDS, Session, open_session
 from parity.backends.fake import FakeSession
 from parity.errors import BadInput, ParityError
+from parity.limits import TYPICAL, Profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +33,7 @@ def scripted(tensor: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple
     return (np.full(OUTPUT, tensor.mean(), np.float32),)
 
 
-@pytest.fixture(params=["pytorch", "onnx", "torchscript", FAKE])
+@pytest.fixture(params=["pytorch", *RUNTIMES, FAKE])
 def opener(request: pytest.FixtureRequest, exported: dict[str, Path]) -> Open:
     if request.param == FAKE:
         return lambda: FakeSession(scripted, input_shape=(1, 3, SIDE, SIDE))
@@ -43,6 +45,7 @@ def session(opener: Open) -> Session:
     return opener()
 
 
+@WITHOUT_OPENVINO
 def test_all_suffixes_are_under_contract(exported: dict[str, Path]) -> None:
     assert {path.suffix for path in exported.values()} == set(BACKENDS)
 
@@ -112,12 +115,12 @@ def test_closing_twice_is_allowed(opener: Open) -> None:
 
 
 def test_the_session_says_what_it_is(session: Session) -> None:
-    assert session.backend in {"pytorch", "onnx", "torchscript", FAKE}
+    assert session.backend in {"pytorch", "onnx", "torchscript", "openvino", FAKE}
     assert session.input_shape in {(1, 3, SIDE, SIDE), (None, 3, None, None)}
     assert session.precision == "fp32"
 
 
-@pytest.mark.parametrize("backend", ["onnx", "torchscript"])
+@pytest.mark.parametrize("backend", RUNTIMES)
 def test_runtimes_agree_with_pytorch(backend: str, exported: dict[str, Path]) -> None:
     with open_session(exported["pytorch"]) as reference, open_session(exported[backend]) as candidate:
         expected, found = reference.run(image())[0], candidate.run(image())[0]
@@ -125,10 +128,18 @@ def test_runtimes_agree_with_pytorch(backend: str, exported: dict[str, Path]) ->
     assert np.abs(expected - found)[:, 4:].max() < 1e-5
 
 
-@pytest.mark.parametrize("backend", ["onnx", "torchscript"])
+@pytest.mark.parametrize("backend", RUNTIMES)
 def test_runtimes_hand_out_the_metadata(backend: str, exported: dict[str, Path]) -> None:
     with open_session(exported[backend]) as session:
         assert any("checkpoint_sha256" in text for text in session.metadata.values())
+
+
+def test_half_precision_is_named_and_is_near(exported: dict[str, Path]) -> None:
+    with open_session(exported["onnx-fp16"]) as half, open_session(exported["onnx"]) as whole:
+        apart = np.abs(half.run(image())[0] - whole.run(image())[0])
+    assert half.precision == "fp16"
+    assert 0 < np.median(apart[:, :4]) < TYPICAL[Profile.FP16].box.value
+    assert apart[:, 4:].max() < TYPICAL[Profile.FP16].score.value
 
 
 def test_channels_last_computes_the_same_and_leaves_the_network(checkpoint: Checkpoint) -> None:

@@ -15,13 +15,13 @@ from parity.models.ultralytics import require_ultralytics
 
 
 def ultralytics_export(checkpoint: Path, folder: Path, **arguments: Any) -> Path:
-    """The ONNX file that Ultralytics' own export makes of a copy of the checkpoint."""
+    """The file that Ultralytics' own export makes of a copy of the checkpoint."""
     require_ultralytics()
     from ultralytics import YOLO  # noqa: PLC0415 - its environment is set just above
 
     copy = shutil.copy(checkpoint, folder)
     with warnings.catch_warnings(action="ignore"):  # PyTorch's, of the exporter that Ultralytics takes
-        return Path(YOLO(copy).export(format="onnx", **{"imgsz": SIDE, "verbose": False, **arguments}))
+        return Path(YOLO(copy).export(**{"format": "onnx", "imgsz": SIDE, "verbose": False, **arguments}))
 
 
 def saved(model: onnx.ModelProto, folder: Path) -> Path:

@@ -134,7 +134,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(
         (("diagnose", *GATE[1:], "--no-diagnosis"), "--no-diagnosis leaves nothing of diagnose"),
         (("diagnose", *GATE[1:], "--certify"), "--certify is for what passes"),
         (("verify", "m.onnx", "--data", "d.yaml"), "are for a repeated gate; expected --rerun with them"),
-        (("convert", "m.pt"), "expected --to onnx,torchscript or --print-spec"),
+        (("convert", "m.pt"), "expected --to onnx,torchscript,openvino,onnx-fp16 or --print-spec"),
         (("convert", "m.pt", "--to", "onnx", "--dynamic", "--imgsz", "640,320"), "--dynamic goes with one size"),
         (("convert", "m.pt", "--print-spec", "--imgsz", "640,320"), "--print-spec goes with one size"),
         (("convert", "m.pt", "--to", "paper"), "unknown conversion target; found paper"),

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import tiny_detector
+from kinds import MADE, RUNTIMES, WITHOUT_OPENVINO
 
 from parity.backends.base import open_session
 from parity.backends.fake import FakeSession
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = (tiny_detector.SIDE, tiny_detector.SIDE)
-TARGETS = ["onnx", "torchscript"]
+TARGETS = [*RUNTIMES, "onnx-fp16"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def checkpoint(saved: Path) -> Checkpoint:
 @pytest.fixture(scope="module")
 def converted(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     out = tmp_path_factory.mktemp("out")
-    made = {target: convert(checkpoint, target, size=SIZE, out=out) for target in TARGETS}
+    made = {target: convert(checkpoint, target, size=SIZE, out=out) for target in MADE}
     return lambda target: made[target]
 
 
@@ -46,14 +47,24 @@ def images(size: tuple[int, int] = SIZE) -> np.ndarray[tuple[int, ...], np.dtype
     return np.random.default_rng(3).random((1, 3, *size), np.float32)
 
 
-@pytest.mark.parametrize(("target", "name"), [("onnx", "tiny_64.onnx"), ("torchscript", "tiny_64.torchscript")])
+NAMES = ["tiny_64.onnx", "tiny_64.torchscript", "tiny_64.xml", "tiny_64_fp16.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        *zip(("onnx", "torchscript", "onnx-fp16"), (*NAMES[:2], NAMES[3]), strict=True),
+        pytest.param("openvino", NAMES[2], marks=WITHOUT_OPENVINO),
+    ],
+)
 def test_the_file_is_named_after_checkpoint_and_size(converted: Callable[[str], Path], target: str, name: str) -> None:
     assert converted(target).name == name
 
 
+@WITHOUT_OPENVINO
 def test_nothing_is_left_but_files_and_manifests(converted: Callable[[str], Path], saved: Path) -> None:
-    left = sorted(path.name for path in converted("onnx").parent.iterdir())
-    assert left == ["tiny_64.onnx", "tiny_64.onnx.manifest.json", "tiny_64.torchscript", "tiny_64.torchscript.manifest.json"]
+    left = {path.name for path in converted("onnx").parent.iterdir()}
+    assert left == {*NAMES, *(f"{name}.manifest.json" for name in NAMES), "tiny_64.bin"}
     assert list(saved.parent.iterdir()) == [saved]
 
 
@@ -63,6 +74,24 @@ def test_a_file_that_parity_has_not_made_is_not_overwritten(checkpoint: Checkpoi
     with pytest.raises(UsageError, match=r"tiny_64\.onnx"):
         convert(checkpoint, "onnx", size=SIZE, out=tmp_path)
     assert theirs.read_bytes() == b"somebody's own export"
+
+
+@WITHOUT_OPENVINO
+def test_weights_that_parity_has_not_made_are_not_overwritten(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    theirs = tmp_path / "tiny_64.bin"
+    theirs.write_bytes(b"somebody's own weights")
+    with pytest.raises(UsageError, match=r"tiny_64\.bin"):
+        convert(checkpoint, "openvino", size=SIZE, out=tmp_path)
+    assert [theirs] == list(tmp_path.iterdir())
+
+
+@WITHOUT_OPENVINO
+def test_a_conversion_again_replaces_file_and_weights(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    first = convert(checkpoint, "openvino", size=SIZE, out=tmp_path)
+    second = convert(checkpoint, "openvino", size=SIZE, out=tmp_path)
+    assert first == second
+    with open_session(second) as session:
+        assert session.input_shape == (1, 3, *SIZE)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -87,7 +116,7 @@ def test_ultralytics_own_metadata_stays(converted: Callable[[str], Path]) -> Non
         assert json.loads(session.metadata["config.txt"])["task"] == "detect"
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", RUNTIMES)
 def test_the_file_computes_what_the_checkpoint_computes(converted: Callable[[str], Path], checkpoint: Checkpoint, target: str) -> None:
     with open_session(converted(target)) as candidate, PyTorchSession(checkpoint.network) as reference:
         difference = check.raw_difference(reference.run(images()), candidate.run(images())).difference
@@ -95,7 +124,7 @@ def test_the_file_computes_what_the_checkpoint_computes(converted: Callable[[str
     assert difference.score < 1e-5
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", RUNTIMES)
 def test_a_dynamic_file_takes_other_sizes(checkpoint: Checkpoint, tmp_path: Path, target: str) -> None:
     file = convert(checkpoint, target, size=SIZE, out=tmp_path, dynamic=True)
     assert file.stem == "tiny_dynamic"
@@ -169,6 +198,19 @@ def test_a_missing_package_says_how_to_install_it(checkpoint: Checkpoint, tmp_pa
     monkeypatch.setattr("parity.convert.conversion.find_spec", lambda _: None)
     with pytest.raises(BackendUnavailable, match=r"pip install \"parity-gate\[ultralytics\]\""):
         convert(checkpoint, "onnx", size=SIZE, out=tmp_path)
+
+
+def test_a_missing_openvino_says_how_to_install_it(checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.convert.conversion.find_spec", lambda name: None if name == "openvino" else name)
+    with pytest.raises(BackendUnavailable, match=r"openvino is not installed\n  next: pip install \"parity-gate\[openvino\]\"") as refusal:
+        convert(checkpoint, "openvino", size=SIZE, out=tmp_path)
+    assert refusal.value.exit_code == 15
+
+
+@pytest.mark.parametrize("target", ["openvino", "onnx-fp16"])
+def test_what_a_family_is_not_converted_to_is_said_with_the_reason(checkpoint: Checkpoint, tmp_path: Path, target: str) -> None:
+    with pytest.raises(UsageError, match=f"no {target} of a torchvision model: .*expected onnx, torchscript"):
+        convert(replace(checkpoint, family="torchvision"), target, size=SIZE, out=tmp_path)
 
 
 def test_a_file_without_a_stamp_has_none(converted: Callable[[str], Path], tmp_path: Path) -> None:
