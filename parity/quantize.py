@@ -8,39 +8,36 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parity.backends.base import Session, open_session
 from parity.backends.onnx_file import inspect_model
 from parity.calibration_images import Images, divided_images
 from parity.contests import Gate, checkpoint_of, class_map, model_contest, untracked
-from parity.convert import convert
-from parity.convert.conversion import check_place, file_stem, put_in_place, spec_at
-from parity.convert.int8_files import Ingredients, Kind, Maker, find_kind
-from parity.convert.manifest import Stamp
+from parity.convert.conversion import check_place, file_stem, put_in_place
+from parity.convert.int8_files import find_kind
+from parity.convert.int8_making import Making, making, renamed
 from parity.convert.quantisation import Quantisation, Step
 from parity.datasets import open_dataset
-from parity.diagnose.heads import RAW
 from parity.environment import Environment, busy_note, environment, machine_load
-from parity.errors import BadInput, UsageError
-from parity.images import read_ahead
+from parity.errors import BadInput
 from parity.judging import Outcome, judge_contest
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import truths_of
 from parity.models import Checkpoint, is_checkpoint
-from parity.preprocess import preprocess
 from parity.request import DEFAULT_SIZE, GateRequest, Size
 from parity.sensitivity import fewest, most_in_float, ranked
 from parity.spec import STRICT
 from parity.verdict import Check, DatasetId, ReferenceId, Verdict, conclude
 
+if TYPE_CHECKING:
+    from parity.convert.onnx_int8 import FloatGraph
+
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 QUANTIZATION_SCHEMA = 1
 RANKED_BY = 4  # images: the order of the layers is that of 16 but for neighbours
 UNRELEASED = "unreleased"  # the folder of what these images can neither pass nor fail
-FAMILY = "ultralytics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +93,19 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bench:
-    """What every try of a search needs; ``images`` are calibration images as the network gets them."""
+class Workbench:
+    """What every try of a search needs; ``plain`` is the float32 file of the same runtime, open."""
 
     request: QuantizeRequest
     gate: Gate
     checkpoint: Checkpoint
-    kind: Kind
-    maker: Maker
-    ingredients: Ingredients
+    making: Making
     plain: Session
-    stamp: Stamp
-    folder: Path
+
+    @property
+    def graph(self) -> FloatGraph:
+        """The graph that is quantized."""
+        return self.making.ingredients.graph
 
 
 def quantize(request: QuantizeRequest, *, track: Track = untracked) -> Quantization:
@@ -122,7 +120,9 @@ def quantize(request: QuantizeRequest, *, track: Track = untracked) -> Quantizat
         request.out.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".parity-quantize-", dir=request.out))
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
-        bench = set_up(request, kind, gate, checkpoint, images, folder, resources)
+        made = making(checkpoint, kind, images.calibration, size=request.size, folder=folder, threads=request.threads)
+        plain = resources.enter_context(open_session(made.maker.plain, threads=request.threads))
+        bench = Workbench(request, gate, checkpoint, made, plain)
         order, tried, chosen = search(bench, track)
         return conclusion(bench, images, order, tried, chosen, name)
 
@@ -156,33 +156,13 @@ def open_sides(request: QuantizeRequest, resources: ExitStack, track: Track) -> 
     )
     gate = Gate(asked, full, dataset, resources, track)
     checkpoint = gate.checkpoint = checkpoint_of(gate, request.checkpoint)
-    if checkpoint.family != FAMILY or checkpoint.spec.head.layout not in RAW:
-        expected = "a YOLO of Ultralytics with a raw head, whose boxes and scores are not selected in the graph"
-        raise UsageError(
-            "this kind of model is not quantized", file=request.checkpoint, found=checkpoint.spec.head.layout, expected=expected
-        )
     class_map(gate)
     return gate, checkpoint, images
 
 
-def set_up(
-    request: QuantizeRequest, kind: Kind, gate: Gate, checkpoint: Checkpoint, images: Images, folder: Path, resources: ExitStack
-) -> Bench:
-    """Export in float32, and take the ranges."""
-    from parity.convert.onnx_int8 import float_graph  # noqa: PLC0415 - loads the runtime
-
-    spec = spec_at(checkpoint.spec, request.size)
-    source = convert(checkpoint, "onnx", size=request.size, out=folder, stem="float32")
-    tensors = [preprocess(image, spec.preprocess).tensor for image in read_ahead(images.calibration, exif=spec.preprocess.exif)]
-    ingredients = Ingredients(source, float_graph(source), tensors, request.threads)
-    maker: Maker = import_module(kind.module).maker(ingredients, folder)
-    plain = resources.enter_context(open_session(maker.plain, threads=request.threads))
-    return Bench(request, gate, checkpoint, kind, maker, ingredients, plain, Stamp(spec, checkpoint.sha256), folder)
-
-
-def search(bench: Bench, track: Track) -> tuple[tuple[str, ...], dict[int, Tried], int | None]:
+def search(bench: Workbench, track: Track) -> tuple[tuple[str, ...], dict[int, Tried], int | None]:
     """All that was tried by the number of layers in float, the order that they go back in, and the number that keeps the budget."""
-    graph, order = bench.ingredients.graph, list[str]()
+    graph, order = bench.graph, list[str]()
 
     def tried(count: int) -> Tried:
         if count and not order:
@@ -194,13 +174,13 @@ def search(bench: Bench, track: Track) -> tuple[tuple[str, ...], dict[int, Tried
     return tuple(order), found, chosen
 
 
-def sensitivity_order(bench: Bench, track: Track) -> tuple[str, ...]:
+def sensitivity_order(bench: Workbench, track: Track) -> tuple[str, ...]:
     """The layers, the one that moves the head most in INT8 first."""
     from parity.layer_errors import layer_errors  # noqa: PLC0415 - loads the runtime
 
-    graph, tensors = bench.ingredients.graph, bench.ingredients.images[:RANKED_BY]
-    layers = track(graph.layers, "rank layers", len(graph.layers))
-    return ranked(layer_errors(bench.ingredients, tensors, bench.stamp.spec, layers))
+    ingredients, layers = bench.making.ingredients, bench.graph.layers
+    followed = track(layers, "rank layers", len(layers))
+    return ranked(layer_errors(ingredients, ingredients.images[:RANKED_BY], bench.making.stamp.spec, followed))
 
 
 def acceptable(budget: float, tried: Tried) -> bool:
@@ -208,40 +188,40 @@ def acceptable(budget: float, tried: Tried) -> bool:
     return tried.drop <= budget and conclude(tried.outcome.checks) is not Verdict.FAIL
 
 
-def try_with(bench: Bench, returned: Sequence[str]) -> Tried:
+def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
     """Write, judge and time the file with these layers in float."""
-    file = bench.folder / f"{len(returned)}{bench.kind.target.suffix}"
-    bench.maker.write(file, frozenset(returned))
-    import_module(bench.kind.target.stamp).add_stamp(file, bench.stamp)
+    file = bench.making.file(returned)
     outcome = judge_contest(bench.gate, model_contest(bench.gate, file, bench.request.size))
-    return Tried(file, outcome, step_of(outcome, time_against(bench, file), file, returned=len(returned)))
+    return Tried(file, outcome, step_of(outcome, time_against(bench, file), size_mb=bench.making.size_mb(file), returned=len(returned)))
 
 
-def time_against(bench: Bench, file: Path) -> LatencyComparison:
+def time_against(bench: Workbench, file: Path) -> LatencyComparison:
     """The float32 file and this one in turn, on one calibration image."""
-    tensor = bench.ingredients.images[0]
+    tensor = bench.making.ingredients.images[0]
     return compare_latency(partial(bench.plain.run, tensor), partial(bench.gate.sessions[str(file)].run, tensor))
 
 
-def step_of(outcome: Outcome, latency: LatencyComparison, file: Path, *, returned: int) -> Step:
+def step_of(outcome: Outcome, latency: LatencyComparison, *, size_mb: float, returned: int) -> Step:
     """A row of the table."""
     accuracy = outcome.result.accuracy
     ap = None if accuracy is None else accuracy.statistics.metrics["AP"]
     if ap is None or ap.delta is None:
         raise BadInput("AP is undefined", found=outcome.result.id, expected="images with objects of the model's classes")
     drop_ci = None if ap.ci95 is None else (0.0 - ap.ci95[1], 0.0 - ap.ci95[0])
-    speed, size_mb = latency.speedup, file.stat().st_size / 1e6
+    speed = latency.speedup
     return Step(returned, ap.candidate, 0.0 - ap.delta, drop_ci, speed.value, speed.ci95, size_mb, conclude(outcome.checks))
 
 
-def conclusion(bench: Bench, images: Images, order: Sequence[str], tried: dict[int, Tried], chosen: int | None, name: str) -> Quantization:
+def conclusion(
+    bench: Workbench, images: Images, order: Sequence[str], tried: dict[int, Tried], chosen: int | None, name: str
+) -> Quantization:
     """The verdict on the chosen file, and the file in its place where there is one for it."""
     best = tried[max(tried) if chosen is None else chosen]
     verdict = Verdict.FAIL if chosen is None else conclude(best.outcome.checks)
-    gate, request, graph = bench.gate, bench.request, bench.ingredients.graph
+    gate, request, graph, maker = bench.gate, bench.request, bench.graph, bench.making.maker
     made = Quantisation(
         images.described,
-        bench.maker.ranges,
+        maker.ranges,
         len(graph.layers) + len(graph.last),
         tuple(graph.last),
         tuple(order[: best.step.returned]),
@@ -249,7 +229,7 @@ def conclusion(bench: Bench, images: Images, order: Sequence[str], tried: dict[i
         verdict,
         len(gate.dataset),
         tuple(tried[count].step for count in sorted(tried)),
-        bench.maker.warnings,
+        maker.warnings,
     )
     identity = ReferenceId(str(request.checkpoint), bench.checkpoint.sha256, bench.checkpoint.family)
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
@@ -270,18 +250,18 @@ def conclusion(bench: Bench, images: Images, order: Sequence[str], tried: dict[i
     )
 
 
-def placed(bench: Bench, file: Path, made: Quantisation, name: str) -> Path:
+def placed(bench: Workbench, file: Path, made: Quantisation, name: str) -> Path:
     """Put the file where it belongs: apart, where these images cannot tell whether it may be released."""
     folder = bench.request.out if made.verdict == Verdict.PASS else bench.request.out / UNRELEASED
     folder.mkdir(exist_ok=True)
-    finished = file.rename(file.with_name(name))
-    return put_in_place(finished, folder, stamp=bench.stamp, target=bench.kind.target, quantisation=made)
+    kind, stamp = bench.making.kind, bench.making.stamp
+    return put_in_place(renamed(file, name, kind), folder, stamp=stamp, target=kind.target, quantisation=made)
 
 
-def notes(bench: Bench) -> Iterator[str]:
+def notes(bench: Workbench) -> Iterator[str]:
     """What a reader should know."""
     yield from bench.gate.dataset.notes
-    yield from bench.maker.warnings
+    yield from bench.making.maker.warnings
     busy = busy_note(machine_load())
     if busy:
         yield busy

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from parity.backends.openvino_file import WEIGHTS
 from parity.convert.activation_ranges import Range
 from parity.convert.conversion import Target
 from parity.errors import UsageError
@@ -63,6 +64,10 @@ KINDS: Mapping[str, Kind] = {
     "onnx": Kind(
         Target("onnx-int8", "_int8.onnx", "parity.convert.onnx_stamp", precision=Profile.INT8),
         "parity.convert.onnx_int8",
+    ),
+    "openvino": Kind(
+        Target("openvino-int8", "_int8.xml", "parity.convert.openvino_ir", weights=WEIGHTS, precision=Profile.INT8),
+        "parity.convert.openvino_int8",
     ),
 }
 
