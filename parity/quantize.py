@@ -218,19 +218,9 @@ def conclusion(
     """The verdict on the chosen file, and the file in its place where there is one for it."""
     best = tried[max(tried) if chosen is None else chosen]
     verdict = Verdict.FAIL if chosen is None else conclude(best.outcome.checks)
-    gate, request, graph, maker = bench.gate, bench.request, bench.graph, bench.making.maker
-    made = Quantisation(
-        images.described,
-        maker.ranges,
-        len(graph.layers) + len(graph.last),
-        tuple(graph.last),
-        tuple(order[: best.step.returned]),
-        request.budget,
-        verdict,
-        len(gate.dataset),
-        tuple(tried[count].step for count in sorted(tried)),
-        maker.warnings,
-    )
+    gate, request = bench.gate, bench.request
+    steps = tuple(tried[count].step for count in sorted(tried))
+    made = described(bench, images, steps, returned=tuple(order[: best.step.returned]), verdict=verdict)
     identity = ReferenceId(str(request.checkpoint), bench.checkpoint.sha256, bench.checkpoint.family)
     dataset = DatasetId(gate.dataset.name, len(gate.dataset), gate.dataset.sha256)
     written = None if verdict is Verdict.FAIL else placed(bench, best.file, made, name)
@@ -247,6 +237,23 @@ def conclusion(
         checks,
         environment(),
         tuple(notes(bench)),
+    )
+
+
+def described(bench: Workbench, images: Images, steps: tuple[Step, ...], *, returned: tuple[str, ...], verdict: Verdict) -> Quantisation:
+    """How the file came to be, for its manifest."""
+    graph, maker = bench.graph, bench.making.maker
+    return Quantisation(
+        images.described,
+        maker.ranges,
+        len(graph.layers) + len(graph.last),
+        graph.last,
+        returned,
+        bench.request.budget,
+        verdict,
+        len(bench.gate.dataset),
+        steps,
+        maker.warnings,
     )
 
 
