@@ -110,4 +110,9 @@ CompareStored = Annotated[bool, typer.Option("--compare", help=COMPARE_HELP, ric
 Pictures = Annotated[
     int, typer.Option("--visualizations", help="How many images are drawn. Default: 16.", min=0, metavar="N", rich_help_panel=RUNS)
 ]
+CALIBRATION_HELP = "Images that ranges are taken from: a data.yaml (its train split) or a folder. Default: the train split of --data."
+CalibrationData = Annotated[Path | None, typer.Option("--calibration", help=CALIBRATION_HELP, metavar="PATH", show_default=False)]
+CalibrationImages = Annotated[int, typer.Option("--calibration-images", help="How many of them at most.", min=1, metavar="N")]
+Budget = Annotated[float, typer.Option("--budget", help="How much AP may drop.", metavar="0..1")]
+QuantizedTo = Annotated[str, typer.Option("--to", help="The runtime that the file is for: onnx or openvino.", metavar="NAME")]
 Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")]

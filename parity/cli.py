@@ -19,6 +19,7 @@ from parity.commands.convert import convert
 from parity.commands.doctor import doctor
 from parity.commands.evaluate import evaluate
 from parity.commands.gate import DIAGNOSE, gate
+from parity.commands.quantize import quantize
 from parity.commands.verify import verify
 from parity.display import display
 from parity.errors import ParityError, UsageError
@@ -76,6 +77,7 @@ app.command()(compare)
 app.command("eval")(evaluate)
 app.command()(bench)
 app.command()(calibrate)
+app.command()(quantize)
 app.command()(verify)
 app.command()(doctor)
 app.add_typer(baseline)

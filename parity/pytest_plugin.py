@@ -30,6 +30,7 @@ LISTS = (
     ("data", None, "data.yaml, COCO JSON or folder of images; NAME=PATH is for the checkpoint of that file name alone"),
 )
 BASELINES = "folder of stored results"
+CALIBRATION = "images that INT8 ranges are taken from, a data.yaml (its train split) or a folder; by default the train split of the data"
 GATED: pytest.StashKey[list[Result]] = pytest.StashKey()  # what the running test has gated
 
 
@@ -41,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"parity_{name}", text, type="linelist", default=[default] if default else [])
     group.addoption("--parity-baselines", metavar="PATH", help=BASELINES)
     parser.addini("parity_baselines", BASELINES, default="baselines")
+    group.addoption("--parity-calibration", metavar="PATH", help=CALIBRATION)
+    parser.addini("parity_calibration", CALIBRATION, default="")
     group.addoption(
         "--parity-trust-checkpoint", action="append", default=[], metavar="sha256:DIGEST", help="load this file although it runs code"
     )
@@ -102,7 +105,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 class ParitySettings:
     """The options as they apply: command line first, then the ini file.
 
-    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines`` and the file with ``waivers`` may be absent.
+    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines``, the images for ``calibration`` and the file with
+    ``waivers`` may be absent.
     """
 
     checkpoints: tuple[Path, ...]
@@ -113,6 +117,7 @@ class ParitySettings:
     waivers: Path | None
     trusted: frozenset[str]
     update: bool
+    calibration: Path | None = None
 
     def data_of(self, checkpoint: Path) -> Path | None:
         """The data that a checkpoint is gated on."""
@@ -134,6 +139,7 @@ def settings(config: pytest.Config) -> ParitySettings:
         waivers=waivers_of(config),
         trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
         update=bool(config.getoption("--parity-update-baselines")),
+        calibration=option_path(config, "calibration"),
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from parity.convert.quantisation import Quantisation
     from parity.models import Checkpoint
     from parity.spec import PipelineSpec
 
@@ -173,10 +174,10 @@ def write(checkpoint: Checkpoint, target: Target, *, file: Path, size: Size, dyn
     import_module(target.maker).derive(made, file)
 
 
-def put_in_place(made: Path, out: Path, *, stamp: Stamp, target: Target) -> Path:
+def put_in_place(made: Path, out: Path, *, stamp: Stamp, target: Target, quantisation: Quantisation | None = None) -> Path:
     """Move the file, its manifest and its weights into the folder, the file last: it never stands there without them."""
     manifest = manifest_path(made)
-    manifest.write_text(manifest_text(stamp, made), encoding="utf-8")
+    manifest.write_text(manifest_text(stamp, made, quantisation), encoding="utf-8")
     for each in (manifest, *beside(made, target), made):
         each.replace(out / each.name)
     return out / made.name

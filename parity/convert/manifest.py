@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from parity.backends.artefact import read_artefact
 from parity.backends.base import open_session
 from parity.backends.weight_files import weight_digests
+from parity.convert.quantisation import Quantisation
 from parity.environment import installed
 from parity.errors import BadInput
 from parity.spec import STRICT, PipelineSpec
@@ -39,7 +40,8 @@ class Stamp:
 class Manifest:
     """The stamp, the digest of the file it belongs to, and the versions that made the file.
 
-    ``external`` are the digests of the files that hold its weights, by their place beside it.
+    ``external`` are the digests of the files that hold its weights, by their place beside it; ``quantisation`` is how a file came to
+    calculate in INT8.
     """
 
     stamp: Stamp
@@ -47,6 +49,7 @@ class Manifest:
     versions: dict[str, str]
     schema: int = SCHEMA
     external: dict[str, str] = field(default_factory=dict)
+    quantisation: Quantisation | None = None
     __pydantic_config__ = STRICT
 
 
@@ -100,10 +103,11 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.manifest.json")
 
 
-def manifest_text(stamp: Stamp, artefact: Path) -> str:
+def manifest_text(stamp: Stamp, artefact: Path, quantisation: Quantisation | None = None) -> str:
     """The manifest of a finished file as JSON text."""
     digest = hashlib.sha256(artefact.read_bytes()).hexdigest()
-    return to_json(Manifest(stamp, digest, installed_versions(), external=weight_digests(artefact)), indent=2) + "\n"
+    external = weight_digests(artefact)
+    return to_json(Manifest(stamp, digest, installed_versions(), external=external, quantisation=quantisation), indent=2) + "\n"
 
 
 def installed_versions() -> dict[str, str]:

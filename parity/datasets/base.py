@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 import numpy as np
@@ -147,6 +147,13 @@ class Dataset:
         """``limit`` images drawn by ``seed``, in their order; reads them to take the digest."""
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "sha256"}
         return self.sampled(Sample(limit, seed), **parts)
+
+    def at(self, places: Sequence[int], *, note: str) -> Self:
+        """The images of some places alone, with a note that says why; reads them to take the digest."""
+        images = tuple(self.images[place] for place in places)
+        truths = None if self.truths is None else tuple(self.truths[place] for place in places)
+        sha256 = digest(self.categories, images, truths)
+        return replace(self, images=images, truths=truths, sha256=sha256, notes=(*self.notes, note))
 
 
 def digest(categories: Sequence[Category], images: Sequence[DatasetImage], truths: Sequence[Truth] | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from parity.models import is_run, model_name
 from parity.open_gate import Gate, open_gate
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
+from parity.suite.int8 import BY_BACKEND, quantized_contest
 from parity.suite.records import Records
 from parity.verdict import Check, Diagnosis, Result, Status, failure_text
 from parity.waiver_files import read_waivers
@@ -62,7 +64,9 @@ class Gates:
     def contest(self, config: Config) -> Contest:
         """The converted candidate of a configuration against its reference."""
         if config not in self.met:
-            self.met[config] = converted_contest(self.gate(config.checkpoint), config.backend, config.size)
+            gate, backend = self.gate(config.checkpoint), config.backend
+            quantized = partial(quantized_contest, calibration=self.settings.calibration)
+            self.met[config] = (quantized if backend in BY_BACKEND else converted_contest)(gate, backend, config.size)
         return self.met[config]
 
     def outcome(self, config: Config) -> Outcome:

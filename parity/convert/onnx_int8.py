@@ -1,0 +1,203 @@
+"""An ONNX file in INT8: QDQ pairs by ONNX Runtime's quantiser, over ranges that were taken here, up to the head's arithmetic."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from parity.backends.onnx_runtime import provider, start
+from parity.convert.activation_ranges import Function, Range, Seen, best_ranges, silu, together
+from parity.convert.head_arithmetic import border, head_arithmetic
+from parity.convert.weight_scales import scales
+
+if TYPE_CHECKING:
+    from parity.convert.int8_files import Ingredients
+
+PRODUCTS = frozenset({"Conv"})
+# rounded between products as well, which is faster than to go through float: at 640, 1.47 times the float32 file against 1.18
+ELEMENTWISE = ("Sigmoid", "Mul", "Add", "Concat", "Split", "MaxPool", "Resize")
+VALUES_OF_AN_IMAGE = 2_000  # of each tensor
+RANGES = "least square error behind the activation; weights by channel, scaled so that sums of two products fit in 16 bits"
+DEPENDS = (
+    "its sums of products are made to fit in 16 bits, as ONNX Runtime adds them on x86 without VNNI; with VNNI or on another processor "
+    "speed and rounding still differ: gate it there"
+)
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatGraph:
+    """A float32 file that is to be quantised.
+
+    ``layers`` are its learned products by name, in order, but for the ``last``, which only the head's arithmetic reads: they stay in
+    float with it, as ``kept`` says. ``read_by`` is what reads a tensor, ``beside`` a layer's activation, which goes with the layer.
+    """
+
+    model: onnx.ModelProto
+    layers: tuple[str, ...]
+    last: tuple[str, ...]
+    kept: frozenset[str]
+    read_by: Mapping[str, Function]
+    beside: Mapping[str, tuple[str, ...]]
+
+
+def float_graph(file: Path) -> FloatGraph:
+    """Read the graph of a float32 file."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(file))
+    arithmetic = head_arithmetic(model.graph)
+    read = set(border(arithmetic, model.graph))
+    last = [node.name for node in model.graph.node if not read.isdisjoint(node.output)]
+    kept = frozenset({node.name for node in arithmetic} | set(last))
+    products = [node for node in model.graph.node if node.op_type in PRODUCTS and node.name not in kept]
+    activations = dict(activations_of(model.graph))
+    read_by: dict[str, Function] = {node.output[0]: silu for node in products if node.name in activations}
+    return FloatGraph(model, tuple(node.name for node in products), tuple(last), kept, read_by, activations)
+
+
+def activations_of(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every product that only its own SiLU reads, x times the sigmoid of x, and the nodes of that."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for node in graph.node:
+        reading = readers.get(node.output[0], []) if node.op_type in PRODUCTS else []
+        if sorted(each.op_type for each in reading) == ["Mul", "Sigmoid"]:
+            sigmoid, product = sorted(reading, key=lambda each: each.op_type, reverse=True)
+            if sigmoid.output[0] in product.input:
+                yield node.name, (sigmoid.name, product.name)
+
+
+def observe_tensors(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> Iterator[dict[str, Seen]]:
+    """What every tensor of the graph holds for each image (1, 3, H, W), the input's among them."""
+    opened, names = onnx.ModelProto(), float_tensors(graph.model)
+    opened.CopyFrom(graph.model)
+    opened.graph.output.extend(each for each in graph.model.graph.value_info if each.name in names)
+    outputs = [each.name for each in opened.graph.output]
+    session = open_graph(opened.SerializeToString(), threads=threads)
+    fed, generator = graph.model.graph.input[0].name, np.random.default_rng(SEED)
+    for image in images:
+        values = dict(zip(outputs, session.run(outputs, {fed: image}), strict=True)) | {fed: image}
+        yield {name: seen(tensor, generator) for name, tensor in values.items()}
+
+
+def float_tensors(model: onnx.ModelProto) -> frozenset[str]:
+    """The names of all tensors between the nodes that hold float32."""
+    made = {name for node in model.graph.node for name in node.output} - {each.name for each in model.graph.output}
+    known = (each for each in model.graph.value_info if each.type.tensor_type.elem_type == TensorProto.FLOAT)
+    return frozenset(each.name for each in known if each.name in made)
+
+
+def seen(tensor: NDArray[np.float32], generator: np.random.Generator) -> Seen:
+    """The extremes of a tensor, and some of its values."""
+    flat = tensor.ravel()
+    chosen = flat if flat.size <= VALUES_OF_AN_IMAGE else flat[generator.integers(flat.size, size=VALUES_OF_AN_IMAGE)]
+    return Seen(chosen, float(flat.min()), float(flat.max()))
+
+
+def open_graph(model: bytes, *, threads: int | None = None) -> Any:
+    """ONNX Runtime's session of a graph in memory."""
+    return start(model, Path("the graph that is quantised"), provider=provider("cpu"), threads=threads)
+
+
+def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collection[str]) -> onnx.ModelProto:
+    """A copy of the graph that calculates in INT8 but for the nodes ``in_float``."""
+    from onnxruntime.quantization import CalibrationMethod, QuantType  # noqa: PLC0415 - after ONNX Runtime itself
+    from onnxruntime.quantization.calibrate import TensorsData  # noqa: PLC0415
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer  # noqa: PLC0415
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph.model)
+    ends = {name: (np.float32(each.low), np.float32(each.high)) for name, each in ranges.items()}
+    with quiet():
+        quantiser = QDQQuantizer(
+            copy,
+            per_channel=True,
+            reduce_range=False,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=TensorsData(CalibrationMethod.MinMax, ends),
+            nodes_to_quantize=[],
+            nodes_to_exclude=sorted(in_float),
+            op_types_to_quantize=[*sorted(PRODUCTS), *ELEMENTWISE],
+            extra_options={"TensorQuantOverrides": weight_overrides(graph, in_float)},
+        )
+        quantiser.quantize_model()
+    made: onnx.ModelProto = quantiser.model.model
+    made.metadata_props.extend(each for each in graph.model.metadata_props if each.key not in {entry.key for entry in made.metadata_props})
+    return made
+
+
+def weight_overrides(graph: FloatGraph, in_float: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """The scales of the weights of all layers but those ``in_float``, in the quantiser's words."""
+    from onnxruntime.quantization import QuantType  # noqa: PLC0415 - after ONNX Runtime itself
+
+    stored, wanted = {tensor.name: tensor for tensor in graph.model.graph.initializer}, set(graph.layers) - set(in_float)
+    names = [node.input[1] for node in graph.model.graph.node if node.name in wanted]
+    fixed = {"quant_type": QuantType.QInt8, "axis": 0, "zero_point": np.int8(0)}
+    return {name: [{**fixed, "scale": scale} for scale in scales(onnx.numpy_helper.to_array(stored[name]))] for name in names}
+
+
+def all_but(graph: FloatGraph, returned: Collection[str]) -> frozenset[str]:
+    """The nodes in float where these layers are, with their activations: they, and the head with its arithmetic."""
+    return graph.kept | {node for name in returned for node in with_activation(graph, name)}
+
+
+def only(graph: FloatGraph, layer: str) -> frozenset[str]:
+    """The nodes in float where one layer alone, with its activation, is in INT8."""
+    return frozenset(node.name for node in graph.model.graph.node) - with_activation(graph, layer)
+
+
+def with_activation(graph: FloatGraph, layer: str) -> frozenset[str]:
+    """A layer and the nodes of its activation."""
+    return frozenset({layer, *graph.beside.get(layer, ())})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the quantiser's advice off the terminal."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def tensor_ranges(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> dict[str, Range]:
+    """The range of every tensor of the graph."""
+    of_images = list(observe_tensors(graph, images, threads=threads))
+    return best_ranges({name: together([each[name] for each in of_images]) for name in of_images[0]}, graph.read_by)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxInt8:
+    """Makes INT8 files for ONNX Runtime."""
+
+    ingredients: Ingredients
+    ranges: str = RANGES
+    warnings: tuple[str, ...] = (DEPENDS,)
+
+    @property
+    def plain(self) -> Path:
+        """The float32 file."""
+        return self.ingredients.source
+
+    def write(self, file: Path, returned: Collection[str]) -> None:
+        """A file in which these layers are in float."""
+        graph, ranges = self.ingredients.graph, self.ingredients.ranges
+        onnx.save(in_int8(graph, ranges, in_float=all_but(graph, returned)), file)
+
+
+def maker(ingredients: Ingredients, folder: Path) -> OnnxInt8:
+    """The maker for ONNX Runtime, which needs no folder."""
+    del folder
+    return OnnxInt8(ingredients)
