@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from parity.backends.base import Session, open_session
 from parity.backends.onnx_file import inspect_model
 from parity.calibration_images import Images, divided_images
-from parity.contests import Gate, checkpoint_of, class_map, model_contest, untracked
+from parity.contests import model_contest
 from parity.convert.conversion import check_place, file_stem, put_in_place
 from parity.convert.int8_files import find_kind
 from parity.convert.int8_making import Making, making, renamed
@@ -26,6 +26,7 @@ from parity.judging import Outcome, judge_contest
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import truths_of
 from parity.models import Checkpoint, is_checkpoint
+from parity.open_gate import Gate, Track, checkpoint_of, class_map, untracked
 from parity.request import DEFAULT_SIZE, GateRequest, Size
 from parity.sensitivity import fewest, most_in_float, ranked
 from parity.spec import STRICT
@@ -34,7 +35,6 @@ from parity.verdict import Check, DatasetId, ReferenceId, Verdict, conclude
 if TYPE_CHECKING:
     from parity.convert.onnx_int8 import FloatGraph
 
-Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 QUANTIZATION_SCHEMA = 1
 RANKED_BY = 4  # images: the order of the layers is that of 16 but for neighbours
 UNRELEASED = "unreleased"  # the folder of what these images can neither pass nor fail

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parity.calibration_images import divided_images
-from parity.contests import Contest, Gate, checkpoint_of, model_contest
+from parity.contests import Contest, model_contest
 from parity.convert.int8_files import KINDS, Kind
 from parity.convert.int8_making import making
 from parity.errors import UsageError
+from parity.open_gate import Gate, checkpoint_of
 from parity.request import DEFAULT_SIZE, Size
 
 MOST_IMAGES = 128
