@@ -59,11 +59,13 @@ PACKAGES = (
     Package("ultralytics", "ultralytics", "8.4", CHECKPOINTS, required=False),
     Package("onnxslim", "onnxslim", "0.1.82", "checkpoints cannot be converted to ONNX", required=False),
     Package("openvino", "openvino", "2026.0", "OpenVINO files cannot be made or run", required=False, extra="openvino"),
+    Package("nncf", "nncf", "3.0", "nothing can be quantized for OpenVINO", required=False, extra="quantize"),
 )
 
 DOORS = {
     "ultralytics": ("parity.models.ultralytics", "require_ultralytics"),
     "openvino": ("parity.backends.openvino_import", "require_openvino"),
+    "nncf": ("parity.convert.openvino_int8", "require_nncf"),
 }
 
 

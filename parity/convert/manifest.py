@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ONNX_KEY = "parity"  # in metadata_props
 TORCHSCRIPT_KEY = "parity.json"  # in _extra_files
-VERSIONS_OF = ("parity-gate", "torch", "torchvision", "ultralytics", "onnx", "onnxslim", "onnxruntime", "openvino")
+VERSIONS_OF = ("parity-gate", "torch", "torchvision", "ultralytics", "onnx", "onnxslim", "onnxruntime", "openvino", "nncf")
 EXPORT_AGAIN = "export it again with `parity convert`"
 
 
