@@ -71,7 +71,7 @@ def test_only_a_required_package_makes_the_machine_unfit() -> None:
 def test_the_packages_are_those_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["ultralytics"], *extras["openvino"]]
+    wanted = [*project["dependencies"], *extras["ultralytics"], *extras["quantize"]]
     parsed = {match[1]: match[2] or "" for match in (re.fullmatch(r"([\w-]+)(?:>=(.*))?", text) for text in wanted) if match}
     assert {package.name: package.least for package in PACKAGES} == parsed
 
