@@ -87,8 +87,8 @@ class ModelDetector:
 
     def observe(self, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut) -> Iterator[Observation]:
         """Run the network; the pipeline's own suppression is what is deployed."""
-        for (seen,) in observe_many((image.path for image in images), [self.view(deployed, evaluated)]):
-            yield self.own(seen)
+        for seen in observe_many((image.path for image in images), self.view(deployed, evaluated)):
+            yield seen if self.relabel is None else seen.relabelled(self.relabel)
 
     def view(self, deployed: Suppress, evaluated: Cut) -> View:
         """What the pipeline is asked on every image."""
@@ -97,10 +97,6 @@ class ModelDetector:
         pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
         asked = View(pipeline, evaluated.apply(settings), self.margins)
         return asked if self.remember is None else replace(asked, memory=self.remember(asked))
-
-    def own(self, seen: Observation) -> Observation:
-        """What the pipeline said, under the other side's class indices."""
-        return seen if self.relabel is None else seen.relabelled(self.relabel)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,18 +124,6 @@ class RecordedDetector:
                 absent=found is None,
                 doubts=self.doubts.get(image.id),
             )
-
-
-def observe_both(
-    reference: Detector, candidate: Detector, images: Sequence[DatasetImage], *, deployed: Suppress, evaluated: Cut
-) -> Iterator[tuple[Observation, Observation]]:
-    """What both sides say of every image; two models look at it in turn, so that it is read once."""
-    if isinstance(reference, ModelDetector) and isinstance(candidate, ModelDetector):
-        views = [side.view(deployed, evaluated) for side in (reference, candidate)]
-        for first, second in observe_many((image.path for image in images), views):
-            yield reference.own(first), candidate.own(second)
-    else:
-        yield from zip(*(side.observe(images, deployed=deployed, evaluated=evaluated) for side in (reference, candidate)), strict=True)
 
 
 def best_label(detections: Detections) -> Detections:

@@ -10,7 +10,7 @@ from pathlib import Path
 from parity.accuracy import Accuracy, Recorded, compare_accuracy
 from parity.accuracy_checks import accuracy_checks, compare_metrics
 from parity.baselines import Baseline
-from parity.candidates import Cut, Detector, ModelDetector, observe_both
+from parity.candidates import Cut, Detector, ModelDetector
 from parity.checks import Compared, parity_checks
 from parity.comparison import ImageComparison, Rounding, compare_image, count
 from parity.contests import Contest
@@ -23,6 +23,7 @@ from parity.limits import BOOTSTRAP, Profile
 from parity.open_gate import Gate, class_map, reference_spec, with_thresholds
 from parity.pipeline import Observation
 from parity.records import evaluation, record
+from parity.request import size_label
 from parity.spec import Suppress
 from parity.timing import latency_checks, time_contest
 from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Status, judge
@@ -140,14 +141,18 @@ def profile_notes(gate: Gate, contest: Contest) -> Iterator[str]:
 def observe_contest(gate: Gate, contest: Contest) -> Observed:
     """Run both sides, cut alike for AP."""
     cut, thresholds = contest.reference.shows.alike(contest.candidate.shows), deployed_thresholds(gate, contest)
-    key, images = (contest.size, cut, thresholds), gate.dataset.images
-    if key in gate.observed:
-        alone = contest.candidate.observe(images, deployed=thresholds, evaluated=cut)
-        return Observed(thresholds, cut, gate.observed[key], list(gate.track(alone, contest.id, len(images))))
-    pairs = observe_both(contest.reference, contest.candidate, images, deployed=thresholds, evaluated=cut)
-    both = list(gate.track(pairs, contest.id, len(images)))
-    gate.observed[key] = [reference for reference, _ in both]
-    return Observed(thresholds, cut, gate.observed[key], [candidate for _, candidate in both])
+    reference = observed_reference(gate, contest, cut, thresholds)
+    stream = contest.candidate.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
+    return Observed(thresholds, cut, reference, list(gate.track(stream, contest.id, len(gate.dataset))))
+
+
+def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppress) -> list[Observation]:
+    """What the reference does on every image at this size; run once for all candidates that are cut alike."""
+    key = (contest.size, cut, thresholds)
+    if key not in gate.observed:
+        stream = contest.reference.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
+        gate.observed[key] = list(gate.track(stream, f"reference {size_label(contest.size)}", len(gate.dataset)))
+    return gate.observed[key]
 
 
 def contest_accuracy(gate: Gate, contest: Contest, observed: Observed) -> tuple[MetricComparison | None, Accuracy | None]:

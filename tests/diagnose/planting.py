@@ -162,7 +162,7 @@ class Judge:
     def _observe(self) -> Iterator[Observation]:
         """What the reference detects on every image."""
         view = View(Pipeline(self.spec, self.session), self.spec.suppress)
-        return (seen for (seen,) in observe_many((image.path for image in self.images), [view]))
+        return observe_many((image.path for image in self.images), view)
 
     def read(self, case: Case) -> tuple[list[Detections], Rounding]:
         """The detections as the gate reads them off a predictions file, cut as the reference is, with the grid of their numbers."""

@@ -1,4 +1,4 @@
-"""Several pipelines look at each image at once: it is read once, and prepared once for all that want the same."""
+"""Images stream through a pipeline: each is read, prepared and answered once, or remembered."""
 
 from __future__ import annotations
 
@@ -45,10 +45,9 @@ def saying(answer: np.ndarray) -> FakeSession:
     return FakeSession(lambda _: (answer,))
 
 
-def view(session: FakeSession, *, side: int = 64, memory: Remembering | None = None) -> View:
-    """A pipeline at a size."""
-    at = replace(SPEC, preprocess=replace(SPEC.preprocess, size=(side, side)))
-    return View(Pipeline(at, session), ALL, memory=memory)
+def view(session: FakeSession, *, memory: Remembering | None = None) -> View:
+    """A pipeline that is asked for both."""
+    return View(Pipeline(SPEC, session), ALL, memory=memory)
 
 
 @pytest.fixture
@@ -71,42 +70,27 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_two_views_of_one_preparation_share_it(work: list[str]) -> None:
-    first, second = saying(ANSWER), saying(ANSWER)
-    both = list(observe_many(IMAGES, [view(first), view(second)]))
-    assert [len(each) for each in both] == [2, 2, 2]
+def test_an_image_is_read_prepared_and_answered_once(work: list[str]) -> None:
+    session = saying(ANSWER)
+    ours = list(observe_many(IMAGES, view(session)))
     assert sorted(work) == ["decode_image"] * 3 + ["preprocess"] * 3 + ["read_file"] * 3
-    assert all(np.array_equal(one, other) for one, other in zip(first.inputs, second.inputs, strict=True))
-
-
-def test_views_of_two_sizes_share_the_picture_alone(work: list[str]) -> None:
-    first, second = saying(ANSWER), saying(ANSWER)
-    list(observe_many(IMAGES[:1], [view(first), view(second, side=32)]))
-    assert sorted(work) == ["decode_image", "preprocess", "preprocess", "read_file"]
-    assert [first.inputs[0].shape, second.inputs[0].shape] == [(1, 3, 64, 64), (1, 3, 32, 32)]
-
-
-def test_each_view_is_answered_by_its_own_network_as_deployed_and_as_evaluated() -> None:
-    shifted = ANSWER + np.array([4, 0, 0, 0, 0, 0], np.float32)[:, None]
-    ((one, other),) = observe_many(IMAGES[:1], [view(saying(ANSWER)), view(saying(shifted))])
-    assert (len(one.deployed), len(one.evaluated)) == (1, 2)
-    assert other.deployed.boxes[0, 0] > one.deployed.boxes[0, 0]
+    assert (len(session.inputs), [(len(seen.deployed), len(seen.evaluated)) for seen in ours]) == (3, [(1, 2)] * 3)
 
 
 def test_what_is_remembered_is_not_run_again_and_the_same_picture_is_the_same_whatever_its_name(work: list[str]) -> None:
     memory, session = Remembering(), saying(ANSWER)
-    first = list(observe_many(IMAGES, [view(session, memory=memory)]))
+    first = list(observe_many(IMAGES, view(session, memory=memory)))
     assert len(memory.kept) == 2
     runs = len(session.inputs)
     work.clear()
-    again = list(observe_many(IMAGES, [view(session, memory=memory)]))
+    again = list(observe_many(IMAGES, view(session, memory=memory)))
     assert (len(session.inputs), work) == (runs, ["read_file"] * 3)
-    assert [seen.deployed.boxes.tolist() for (seen,) in again] == [seen.deployed.boxes.tolist() for (seen,) in first]
+    assert [seen.deployed.boxes.tolist() for seen in again] == [seen.deployed.boxes.tolist() for seen in first]
 
 
 def test_an_unreadable_image_is_named() -> None:
     with pytest.raises(BadInput, match=r"missing\.jpg"):
-        list(observe_many([IMAGES[0], Path("missing.jpg")], [view(saying(ANSWER))]))
+        list(observe_many([IMAGES[0], Path("missing.jpg")], view(saying(ANSWER))))
 
 
 def test_detections_come_in_the_order_of_the_images() -> None:
