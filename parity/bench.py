@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from parity.errors import UsageError
 from parity.latency import FOR_P99, PAIRS, WARM_UP, Call, Speedup, feigned_by, speedup, summary, time_in_turn, warm_up
 from parity.limits import Profile
 from parity.models import is_checkpoint, load_checkpoint
-from parity.open_gate import untracked
+from parity.open_gate import Track, untracked
 from parity.request import DEFAULT_SIZE, Size, size_label
 from parity.spec import STRICT, Preprocess
 from parity.timing import refuse_workers
@@ -36,13 +36,6 @@ BENCH_SCHEMA = 2
 PYTORCH = "pytorch"  # as a target: it is timed anyway
 MOST_SECONDS, QUICK_SECONDS = 60.0, 15.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
 MOST_RUNS = 4 * FOR_P99
-
-
-class Track(Protocol):
-    """A way to follow work: hands on the items while somebody watches."""
-
-    def __call__(self, items: Iterable[T], label: str, total: int) -> Iterable[T]:
-        """The same items; ``label`` says what is done with them."""
 
 
 @dataclass(frozen=True, slots=True)

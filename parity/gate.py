@@ -73,7 +73,7 @@ def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str
     timed = any(outcome.result.latency_ms for outcome in outcomes)
     own = tuple(note for outcome in outcomes for note in outcome.notes)
     configs = tuple(outcome.result for outcome in outcomes)
-    cached = gate.cache.warnings if gate.cache else ()
+    cached = gate.cache.notes() if gate.cache else ()
     notes = (*gate.dataset.notes, *class_notes(gate), *own, *latency_notes(configs), *((busy,) if busy and timed else ()), *cached)
     causes = tuple(cause for outcome in outcomes for cause in outcome.causes)
     return Result(conclude(checks), reference_id(gate), dataset, configs, checks, causes, environment(), notes)

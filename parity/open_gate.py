@@ -63,6 +63,7 @@ class Gate:
     measured: dict[tuple[Size | None, Cut, Suppress], Recorded] = field(default_factory=dict)
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    equal: dict[tuple[PipelineSpec, Limits], bool] = field(default_factory=dict)  # the faster reference, but for noise
     checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
     cache: ReferenceCache | None = None
     exported: dict[Size, Path] = field(default_factory=dict)  # the reference as ONNX, which a diagnosis compares a file with
@@ -153,9 +154,9 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
     stock = Pipeline(spec, gate.sessions["reference"])
     margins = NoiseMargins(limits.box.value, limits.logit.value)
     pipeline = quick_pipeline(gate, stock, limits)
-    remember = (
-        None if gate.cache is None else partial(memory_of, gate.cache, gate.checkpoint.sha256, gate.request.threads or default_threads())
-    )
+    threads, remember = gate.request.threads or default_threads(), None
+    if gate.cache is not None and not gate.request.trusted:  # what a trusted checkpoint runs is not ours, and may have changed
+        remember = partial(memory_of, gate.cache, gate.checkpoint.sha256, threads)
     return ModelDetector(identity, pipeline, margins=margins, timed=stock.session, remember=remember)
 
 
@@ -165,9 +166,10 @@ def quick_pipeline(gate: Gate, stock: Pipeline, limits: Limits) -> Pipeline:
         return stock
     if "faster reference" not in gate.sessions:
         gate.sessions["faster reference"] = gate.resources.enter_context(stock.session.faster())
-    faster = gate.sessions["faster reference"]
-    same = equal_but_for_noise(stock, faster, gate.dataset.images[0].path, limits=limits)
-    return replace(stock, session=faster) if same else stock
+    faster, key = gate.sessions["faster reference"], (stock.spec, limits)
+    if key not in gate.equal:
+        gate.equal[key] = equal_but_for_noise(stock, faster, gate.dataset.images[0].path, limits=limits)
+    return replace(stock, session=faster) if gate.equal[key] else stock
 
 
 def reference_spec(gate: Gate, size: Size | None) -> PipelineSpec:

@@ -170,8 +170,9 @@ def search(bench: Workbench, track: Track) -> tuple[tuple[str, ...], dict[int, T
         return try_with(bench, order[:count])
 
     most = most_in_float(len(graph.layers), len(graph.last))
-    found, chosen = fewest(tried, partial(acceptable, bench.request.budget), most=most)
-    return tuple(order), found, chosen
+    found, chosen = fewest(tried, partial(passes, bench.request.budget), most=most)
+    unproven = [count for count in sorted(found) if acceptable(bench.request.budget, found[count])]
+    return tuple(order), found, next(iter(unproven), None) if chosen is None else chosen
 
 
 def sensitivity_order(bench: Workbench, track: Track) -> tuple[str, ...]:
@@ -181,6 +182,11 @@ def sensitivity_order(bench: Workbench, track: Track) -> tuple[str, ...]:
     ingredients, layers = bench.making.ingredients, bench.graph.layers
     followed = track(layers, "rank layers", len(layers))
     return ranked(layer_errors(ingredients, ingredients.images[:RANKED_BY], bench.making.stamp.spec, followed))
+
+
+def passes(budget: float, tried: Tried) -> bool:
+    """Whether AP keeps the budget, and the gate's statistics are sure of it."""
+    return tried.drop <= budget and conclude(tried.outcome.checks) is Verdict.PASS
 
 
 def acceptable(budget: float, tried: Tried) -> bool:
@@ -206,7 +212,12 @@ def step_of(outcome: Outcome, latency: LatencyComparison, *, size_mb: float, ret
     accuracy = outcome.result.accuracy
     ap = None if accuracy is None else accuracy.statistics.metrics["AP"]
     if ap is None or ap.delta is None:
-        raise BadInput("AP is undefined", found=outcome.result.id, expected="images with objects of the model's classes")
+        raise BadInput(
+            "AP is undefined",
+            found=outcome.result.id,
+            expected="images with objects of the model's classes",
+            next_step="give labelled images with --data",
+        )
     drop_ci = None if ap.ci95 is None else (0.0 - ap.ci95[1], 0.0 - ap.ci95[0])
     speed = latency.speedup
     return Step(returned, ap.candidate, 0.0 - ap.delta, drop_ci, speed.value, speed.ci95, size_mb, conclude(outcome.checks))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,13 @@ from parity.wire import from_json, sha256_of, to_json
 FILE = "reference.sqlite"
 MOST_BYTES = 2_000_000_000  # what was used longest ago goes first beyond this
 PATIENCE_S = 10.0  # for another process that writes
+PRAGMAS = ("PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 TABLES = """
 CREATE TABLE IF NOT EXISTS scopes (scope TEXT PRIMARY KEY, checkpoint TEXT NOT NULL, used TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
 CREATE TABLE IF NOT EXISTS entries (
     scope TEXT NOT NULL, image TEXT NOT NULL, sha256 TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (scope, image)) WITHOUT ROWID;
 """
-DAMAGE = (ParityError, ValueError, KeyError, OSError, EOFError, BadZipFile)
+DAMAGE = (ParityError, ValueError, KeyError, TypeError, OverflowError, OSError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,16 @@ class Contents:
 
 @dataclass(slots=True, eq=False)
 class ReferenceCache:
-    """An open cache; ``warnings`` say what was damaged. One that cannot be used remembers nothing, and says so."""
+    """An open cache; ``warnings`` say what was damaged, and ``recalled`` counts the answers that it gave.
+
+    One that cannot be used remembers nothing, and says so.
+    """
 
     file: Path
     connection: sqlite3.Connection | None
     warnings: list[str] = field(default_factory=list)
+    recalled: int = 0
+    scopes: list[str] = field(default_factory=list)  # that this run has used
     lock: Lock = field(default_factory=Lock)
 
     def fetch(self, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -81,7 +88,9 @@ class ReferenceCache:
             try:
                 return self.connection.execute(query, values).fetchall()
             except sqlite3.Error as failure:
-                self.warnings.append(f"the cache {self.file} cannot be used ({failure}); `parity cache clear` makes a new one")
+                waits = "locked" in str(failure) or "busy" in str(failure)
+                step = "another process writes to it: run again" if waits else "`parity cache clear` makes a new one"
+                self.warnings.append(f"the cache {self.file} cannot be used ({failure}); {step}")
                 self.connection.close()
                 self.connection = None
                 return []
@@ -91,16 +100,26 @@ class ReferenceCache:
         key = sha256_of(scope)
         checkpoint = scope.checkpoint_sha256
         self.fetch("INSERT INTO scopes VALUES (?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO UPDATE SET used = excluded.used", key, checkpoint)
+        self.scopes.append(key)
         return CachedView(self, key)
+
+    def count(self) -> None:
+        """One more answer was recalled."""
+        with self.lock:
+            self.recalled += 1
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result should know, each once."""
+        said = f"{self.recalled} answers of the reference were kept from earlier runs (--no-cache runs it anew)"
+        return (*((said,) if self.recalled else ()), *dict.fromkeys(self.warnings))
 
 
 @dataclass(slots=True, eq=False)
 class CachedView:
-    """One view's memory in a cache; ``recalled`` counts the images that it knew."""
+    """One view's memory in a cache."""
 
     cache: ReferenceCache
     scope: str
-    recalled: int = 0
 
     def recall(self, image: str) -> Observation | None:
         """What the view said of an image; a damaged entry is none, with a warning."""
@@ -110,7 +129,7 @@ class CachedView:
             if observation is None:
                 self.cache.warnings.append(f"the cache {self.cache.file} has a damaged entry, which is made again")
             else:
-                self.recalled += 1
+                self.cache.count()
             return observation
         return None
 
@@ -138,6 +157,9 @@ def packed(observation: Observation) -> bytes:
 def unpacked(value: bytes) -> Observation | None:
     """The observation that was packed, ``None`` where the bytes are none."""
     try:
+        with ZipFile(BytesIO(value)) as archive:
+            if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):  # small ones may unpack to any size
+                return None
         with np.load(BytesIO(value), allow_pickle=False) as arrays:
             deployed, evaluated = (detections_of(arrays, name) for name in ("deployed", "evaluated"))
             doubts, gain = str(arrays["doubts"]), float(arrays["gain"])
@@ -190,7 +212,7 @@ def open_cache(folder: Path) -> Iterator[ReferenceCache]:
         found.connection = sqlite3.connect(file, timeout=PATIENCE_S, check_same_thread=False, isolation_level=None)
     except (OSError, sqlite3.Error) as failure:
         found.warnings.append(f"the cache {file} cannot be opened ({failure}), so nothing is kept; --no-cache says nothing of it")
-    for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", *TABLES.strip().split(";\n")):
+    for statement in (*PRAGMAS, *TABLES.strip().split(";\n")):
         found.fetch(statement)
     try:
         yield found
@@ -201,16 +223,18 @@ def open_cache(folder: Path) -> Iterator[ReferenceCache]:
 
 
 def make_room(found: ReferenceCache, most_bytes: int) -> None:
-    """Forget the scopes that were used longest ago until the rest is small enough."""
+    """Forget the scopes that were used longest ago until the rest is small enough; what this run has used stays."""
+    found.fetch("DELETE FROM entries WHERE scope NOT IN (SELECT scope FROM scopes)")
     sizes = found.fetch(
         "SELECT scope, COALESCE((SELECT SUM(LENGTH(value)) FROM entries WHERE entries.scope = scopes.scope), 0)"
         " FROM scopes ORDER BY used DESC"
     )
     kept = np.cumsum([size for _, size in sizes]) <= most_bytes
     for (scope, _), keep in zip(sizes, kept, strict=True):
-        if not keep:
+        if not keep and scope not in found.scopes:
             found.fetch("DELETE FROM entries WHERE scope = ?", scope)
             found.fetch("DELETE FROM scopes WHERE scope = ?", scope)
+    found.fetch("PRAGMA incremental_vacuum")
 
 
 def contents(folder: Path) -> Contents:
@@ -230,6 +254,9 @@ def clear(folder: Path) -> int:
     """Remove the cache of a folder, and say how many bytes it had."""
     files = [file for file in (folder / f"{FILE}{end}" for end in ("", "-wal", "-shm", "-journal")) if file.exists()]
     freed = sum(file.stat().st_size for file in files)
-    for file in files:
-        file.unlink()
+    try:
+        for file in files:
+            file.unlink()
+    except OSError as failure:
+        raise BadInput("cannot be removed", file=folder, found=failure.strerror, next_step="remove it by hand") from None
     return freed

@@ -93,7 +93,7 @@ def other_pipeline(config: str, found: str | None, certified: str | None) -> str
 def repeated_request(certified: Certificate, artefact: Path, *, reference: Path | None, data: Path | None) -> GateRequest:
     """The request of a certificate, for this file, with its paths as they are from here, or given anew."""
     found = with_paths(certified.request, lambda path: artefact.parent / path)
-    found = replace(found, candidates=(os.fspath(artefact),), backends=(), certify=False, evidence=None)
+    found = replace(found, candidates=(os.fspath(artefact),), backends=(), certify=False, evidence=None, cache=None, workers=1)
     found = found if data is None else replace(found, data=data, images=None)
     return found if reference is None else replace(found, reference=reference)
 

@@ -26,14 +26,18 @@ class Share:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What a process found, in the order of its share, and what its cache warns of."""
+    """What a process found, in the order of its share, what its cache warns of, and how much that knew."""
 
     outcomes: tuple[Outcome, ...]
     warnings: tuple[str, ...]
+    recalled: int
 
 
 def check_workers(request: GateRequest) -> None:
     """Raise ``UsageError`` where processes beside each other would spoil what is asked for."""
+    if request.workers > 1 and request.threads is None:
+        step = f"--threads 1 --workers {processors()}"
+        raise UsageError("--workers needs to know what each may use", expected="--threads", next_step=step)
     if request.workers > 1 and request.latency:
         raise UsageError("--workers shares the processors, so no latency can be measured beside it", expected="--no-latency")
 
@@ -48,6 +52,7 @@ def judge_all(gate: Gate, contests: Sequence[Contest]) -> tuple[Outcome, ...]:
         judged = list(gate.track(pool.map(judge_share, shares), "sizes", len(shares)))
     if gate.cache is not None:
         gate.cache.warnings.extend(warning for each in judged for warning in each.warnings)
+        gate.cache.recalled += sum(each.recalled for each in judged)
     found = {outcome.result.id: outcome for each in judged for outcome in each.outcomes}
     return tuple(found[contest.id] for contest in contests)
 
@@ -67,4 +72,5 @@ def judge_share(share: Share) -> Judged:
     with ExitStack() as resources:
         gate = open_gate(share.request, resources)
         outcomes = tuple(judge_contest(gate, replace(reopened(gate, source), id=name)) for name, source in share.contests)
-        return Judged(outcomes, tuple(gate.cache.warnings if gate.cache else ()))
+        cache = gate.cache
+        return Judged(outcomes, tuple(cache.warnings), cache.recalled) if cache else Judged(outcomes, (), 0)

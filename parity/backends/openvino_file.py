@@ -111,16 +111,22 @@ def products(graph: Element) -> Iterator[bool]:
             yield any(is_rounded(source, layers, sources) for source in sources.get(number, ()))
 
 
-def is_rounded(number: str, layers: Mapping[str, Element], sources: Mapping[str, Sequence[str]], *, depth: int = LONGEST_CHAIN) -> bool:
-    """Whether a layer gives numbers that were rounded to integers, now or when they were stored."""
-    layer = layers.get(number)
-    if layer is None or not depth:
-        return False
-    kind = layer.get("type", "")
-    if kind == "Const":
-        return next((data.get("element_type") in INTEGERS for data in layer.iterfind("data")), False)
-    passes = kind in DEQUANTISING and any(is_rounded(each, layers, sources, depth=depth - 1) for each in sources.get(number, ()))
-    return kind == "FakeQuantize" or passes
+def is_rounded(number: str, layers: Mapping[str, Element], sources: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a layer gives numbers that were rounded to integers, now or when they were stored; each layer is looked at once."""
+    seen, front = set[str](), {number}
+    for _ in range(LONGEST_CHAIN):
+        known = [layers[each] for each in front - seen if each in layers]
+        if any(gives_rounded(layer) for layer in known):
+            return True
+        seen |= front
+        front = {each for layer in known if layer.get("type") in DEQUANTISING for each in sources.get(layer.get("id", ""), ())}
+    return False
+
+
+def gives_rounded(layer: Element) -> bool:
+    """Whether a layer itself rounds to integers, or holds some."""
+    stored = layer.get("type") == "Const" and next((data.get("element_type") in INTEGERS for data in layer.iterfind("data")), False)
+    return stored or layer.get("type") == "FakeQuantize"
 
 
 def constants(net: Element) -> Iterator[Element]:

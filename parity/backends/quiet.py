@@ -1,7 +1,8 @@
-"""The one place where warnings of PyTorch's export and TorchScript paths are silenced."""
+"""The one place where what other packages say is silenced, since the reader of our output cannot act on it."""
 
 from __future__ import annotations
 
+import logging
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,3 +21,14 @@ def quiet_torch() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Drop what is logged below an error."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -89,7 +89,7 @@ def gate(
         limits_file=limits,
         profile=profile or (Profile.FP32 if explains else None),  # rounding explains a difference too
         margin=share("--margin", margin),
-        cache=None if no_cache else cache_folder(),
+        cache=None if no_cache or certify else cache_folder(),  # a certificate says what was run
         workers=workers,
     )
     check_target(json, inputs=request.inputs)

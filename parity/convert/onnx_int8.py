@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from parity.backends.onnx_runtime import provider, start
+from parity.backends.quiet import quiet_logs
 from parity.convert.activation_ranges import Function, Range, Seen, best_ranges, silu, together
 from parity.convert.head_arithmetic import border, head_arithmetic
 from parity.convert.weight_scales import scales
@@ -118,7 +117,7 @@ def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collect
     copy = onnx.ModelProto()
     copy.CopyFrom(graph.model)
     ends = {name: (np.float32(each.low), np.float32(each.high)) for name, each in ranges.items()}
-    with quiet():
+    with quiet_logs():
         quantiser = QDQQuantizer(
             copy,
             per_channel=True,
@@ -160,16 +159,6 @@ def only(graph: FloatGraph, layer: str) -> frozenset[str]:
 def with_activation(graph: FloatGraph, layer: str) -> frozenset[str]:
     """A layer and the nodes of its activation."""
     return frozenset({layer, *graph.beside.get(layer, ())})
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the quantiser's advice off the terminal."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def tensor_ranges(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> dict[str, Range]:

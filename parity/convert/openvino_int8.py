@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from parity.backends.base import missing
 from parity.backends.openvino_import import require_openvino, without_telemetry
+from parity.backends.quiet import quiet_logs
 from parity.convert import openvino_ir
 from parity.convert.onnx_int8 import all_but
 from parity.environment import environment
@@ -83,9 +83,5 @@ def require_nncf() -> ModuleType:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep NNCF's log and its progress off the terminal, where stdout may be JSON."""
-    logging.disable(logging.WARNING)
-    try:
-        with redirect_stdout(StringIO()):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
+    with quiet_logs(), redirect_stdout(StringIO()):
+        yield

@@ -36,5 +36,10 @@ def test_two_processes_say_what_one_says(
 
 
 def test_latency_is_not_measured_beside_other_processes(gate: GateRunner, reference: Path, exported: Path, own_shapes: Path) -> None:
-    run = gate("--reference", reference, "--candidate", exported, "--data", own_shapes / "data.yaml", "--workers", 2)
+    run = gate("--reference", reference, "--candidate", exported, "--data", own_shapes / "data.yaml", "--workers", 2, "--threads", 1)
     assert_refused(run, exit_code=4, names="--workers", says="--no-latency")
+
+
+def test_processes_need_to_know_their_threads(gate: GateRunner, reference: Path, exported: Path, own_shapes: Path) -> None:
+    asked = ("--reference", reference, "--candidate", exported, "--data", own_shapes / "data.yaml", "--no-latency")
+    assert_refused(gate(*asked, "--workers", 2), exit_code=4, names="--workers", says="--threads")

@@ -12,6 +12,7 @@ from oracles.samples import spec
 
 import parity.pipeline
 from parity.backends.fake import FakeSession
+from parity.doubts import NoiseMargins
 from parity.errors import BadInput
 from parity.limits import FLOAT32
 from parity.pipeline import Observation, Pipeline, View, detect_many, observe_many
@@ -105,5 +106,15 @@ def test_a_faster_session_stands_for_another_only_within_the_noise(change: float
 
 
 def test_a_lower_confidence_is_asked_for_where_noise_may_lift_a_score() -> None:
-    deployed = View(Pipeline(SPEC, saying(ANSWER)), Suppress())
-    assert deployed.least_score == 0.25
+    alone = View(Pipeline(SPEC, saying(ANSWER)), Suppress())
+    doubting = replace(alone, margins=NoiseMargins(0.1, 0.1))
+    assert alone.least_score == 0.25
+    assert doubting.least_score == pytest.approx(1 / (1 + 3 * np.exp(0.1)), abs=1e-12)
+
+
+def test_a_box_just_under_the_confidence_is_in_doubt() -> None:
+    low = ANSWER.copy()
+    low[0, 4] = 0.24
+    doubting = View(Pipeline(SPEC, saying(low)), Suppress(), margins=NoiseMargins(0.1, 0.1))
+    (seen,) = observe_many(IMAGES[:1], doubting)
+    assert (len(seen.deployed), [doubt.score for doubt in seen.doubts or ()]) == (0, [pytest.approx(0.24)])

@@ -58,7 +58,7 @@ def test_the_embedded_yolo_is_quantized_and_the_file_says_how(tmp_path: Path, tr
     assert made is not None
     assert (made.calibration.images, made.judged_images, made.budget, made.verdict) == (8, 24, 0.2, "pass")
     assert len(made.always_float) == 6
-    assert len(made.steps) == 1
+    assert [step.verdict for step in made.steps if step.returned == len(made.returned)] == ["pass"]
     with open_session(file) as session:
         assert session.precision == "int8"
     gate = ["gate", "--reference", str(CHECKPOINT), "--candidate", str(file), "--data", str(DATA), "--limit", "24", "--margin", "0.2"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import fields, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oracles.samples import found, spec
 
 from parity.detections import Detections
@@ -112,9 +115,51 @@ def test_a_damaged_entry_is_none_and_is_warned_of(tmp_path: Path, damage: str) -
     assert ["damaged entry" in warning for warning in warnings] == [True]
 
 
-def test_a_value_that_is_no_observation_is_none(tmp_path: Path) -> None:
+def test_a_value_that_is_no_observation_is_none() -> None:
     assert [unpacked(value) for value in (b"", b"PK\x03\x04", packed(SAID)[:-40])] == [None] * 3
-    assert tmp_path.is_dir()
+
+
+@given(st.data())
+def test_no_change_of_a_value_is_more_than_none(data: st.DataObject) -> None:
+    value = bytearray(packed(SAID))
+    for place in data.draw(st.lists(st.integers(0, len(value) - 1), min_size=1, max_size=4)):
+        value[place] = data.draw(st.integers(0, 255))
+    assert unpacked(bytes(value)) is None or plain(unpacked(bytes(value))) is not None
+
+
+def test_what_would_unpack_to_more_than_it_is_stays_packed() -> None:
+    content = BytesIO()
+    np.savez_compressed(content, deployed_boxes=np.zeros((1_000_000, 4)))
+    assert unpacked(content.getvalue()) is None
+
+
+def test_what_this_run_has_used_stays_whatever_its_size(tmp_path: Path) -> None:
+    with open_cache(tmp_path) as cache:
+        cache.memory(SCOPE).keep(IMAGE, SAID)
+        make_room(cache, 0)
+    assert recalled(tmp_path)[0] is not None
+
+
+def test_an_entry_without_a_scope_goes(tmp_path: Path) -> None:
+    kept(tmp_path)
+    change(tmp_path, "DELETE FROM scopes")
+    with open_cache(tmp_path) as cache:
+        make_room(cache, 1_000_000)
+        assert cache.fetch("SELECT COUNT(*) FROM entries") == [(0,)]
+
+
+def test_one_warning_is_told_once(tmp_path: Path) -> None:
+    with open_cache(tmp_path) as cache:
+        cache.warnings += ["damaged"] * 5
+        cache.count()
+        assert [note for note in cache.notes() if "damaged" in note] == ["damaged"]
+        assert "1 answers" in cache.notes()[0]
+
+
+def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(BadInput, match="by hand"):
+        clear(tmp_path)
 
 
 def test_a_file_that_is_no_database_is_warned_of_and_left(tmp_path: Path) -> None:
