@@ -21,6 +21,12 @@ def printed(found: Bench, capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal as wide as the usual table; pytest-xdist's workers say 80."""
+    monkeypatch.setenv("COLUMNS", str(WIDEST))
+
+
 def test_the_table_says_what_was_timed_and_which_differences_mean_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(FOUND, capsys)
     assert lines[0] == "m.pt: the network alone, without preprocessing and NMS; 1 image"
@@ -31,8 +37,7 @@ def test_the_table_says_what_was_timed_and_which_differences_mean_nothing(capsys
     assert "a note" in lines
 
 
-def test_the_usual_table_fits_a_hundred_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", str(WIDEST))
+def test_the_usual_table_fits_a_hundred_columns(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(FOUND, capsys)
     assert "torchscript, dynamic 12.4 1072.0 1080.1 - 14.0 +100 % -45 % 1.81 1.79-1.84 1.01 1.00-1.02" in lines  # not folded
 
