@@ -72,6 +72,8 @@ Stored = Annotated[Path, typer.Argument(help="A stored result, or a folder of th
 Both = Annotated[list[Path] | None, typer.Argument(help="Of diff: two stored results or folders, instead of a run.", metavar="OLD NEW")]
 EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detections and a command that replays it."
 Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
+REPORT_HELP = "Write one HTML file for people: verdict, causes, accuracy, and the images that differ most."
+Report = Annotated[Path | None, typer.Option("--report", help=REPORT_HELP, metavar="HTML")]
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."
 Terms = Annotated[Path | None, typer.Option("--terms", help=TERMS_HELP, metavar="JSON")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]

@@ -63,7 +63,16 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, t
         outcomes = judge_all(gate, list(contests(gate)))
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
         written = (*write_evidence(request, outcomes, result), *write_certificates(request, result))
-        return replace(result, notes=(*result.notes, *written)), outcomes
+        result = replace(result, notes=(*result.notes, *written))
+        return replace(result, notes=(*result.notes, *report_notes(request, outcomes, result))), outcomes
+
+
+def report_notes(request: GateRequest, outcomes: Sequence[Outcome], result: Result) -> Iterator[str]:
+    """Write the page where one was asked for, and say where it is."""
+    if request.report is not None:
+        from parity.report.html import write_report  # noqa: PLC0415 - Jinja2 loads only where a page is made
+
+        yield write_report(request.report, request, result, [outcome.exhibit for outcome in outcomes if outcome.exhibit])
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str | None) -> Result:

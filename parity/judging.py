@@ -18,8 +18,10 @@ from parity.datasets import DatasetImage
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
 from parity.diagnose.minimal import Proof, Witness, shows, smallest_set
 from parity.errors import ParityError, UsageError
+from parity.exhibits import Exhibit, exhibit_of
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
+from parity.metrics import Evaluation
 from parity.open_gate import Gate, class_map, reference_spec, with_thresholds
 from parity.pipeline import Observation
 from parity.records import evaluation, record
@@ -46,6 +48,7 @@ class Outcome:
     notes: tuple[str, ...]
     causes: tuple[Diagnosis, ...] = ()
     proof: Proof | None = None  # where evidence was asked for
+    exhibit: Exhibit | None = None  # where a report was asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +67,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
-    metrics, accuracy = contest_accuracy(gate, contest, observed)
+    metrics, accuracy, curves = contest_accuracy(gate, contest, observed)
     result = ConfigResult(
         contest.id,
         contest.backend,
@@ -86,7 +89,16 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
-    return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof)
+    exhibit = contest_exhibit(gate, contest, comparisons, curves) if gate.request.report else None
+    return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof, exhibit)
+
+
+def contest_exhibit(
+    gate: Gate, contest: Contest, comparisons: Sequence[ImageComparison], curves: tuple[Evaluation, Evaluation] | None
+) -> Exhibit:
+    """What a report shows of a contest."""
+    spec = reference_spec(gate, contest.size)
+    return exhibit_of(contest.id, gate.dataset.images, comparisons, spec=spec, limits=gate.limits, evaluations=curves)
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:
@@ -155,14 +167,17 @@ def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppr
     return gate.observed[key]
 
 
-def contest_accuracy(gate: Gate, contest: Contest, observed: Observed) -> tuple[MetricComparison | None, Accuracy | None]:
-    """The COCO numbers of both sides and how sure their differences are, ``None`` without labels."""
+def contest_accuracy(
+    gate: Gate, contest: Contest, observed: Observed
+) -> tuple[MetricComparison | None, Accuracy | None, tuple[Evaluation, Evaluation] | None]:
+    """The COCO numbers of both sides, how sure their differences are, and what they were read off; ``None`` without labels."""
     if gate.dataset.truths is None:
-        return None, None
+        return None, None, None
     reference, candidate = reference_measured(gate, contest, observed), measure(gate, observed.candidate, observed.thresholds)
     groups = groups_of(gate.dataset.images)
     accuracy = compare_accuracy(reference, candidate, gate.dataset.categories, bootstrap=BOOTSTRAP, groups=groups)
-    return compare_metrics(reference.curves.metrics(), candidate.curves.metrics(), accuracy.statistics), accuracy
+    curves = (reference.curves, candidate.curves)
+    return compare_metrics(curves[0].metrics(), curves[1].metrics(), accuracy.statistics), accuracy, curves
 
 
 def groups_of(images: Sequence[DatasetImage]) -> list[Hashable] | None:

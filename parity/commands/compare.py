@@ -8,7 +8,7 @@ from parity import arguments
 from parity.cache_folder import cache_folder
 from parity.commands.running import basic_request, judged, show
 from parity.options import least_speedup
-from parity.report.output import check_target, make_folder, write_text
+from parity.report.output import check_page, check_target, make_folder, write_text
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
 
@@ -29,6 +29,7 @@ def compare(
     limits: arguments.LimitsFile = None,
     profile: arguments.ProfileName = None,
     evidence: arguments.Evidence = None,
+    report: arguments.Report = None,
     terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
@@ -65,7 +66,9 @@ def compare(
         limits_file=limits,
         profile=profile,
         cache=None if no_cache else cache_folder(),
+        report=report,
     )
+    check_page(report, inputs=request.inputs)
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     from parity.report.text import print_result, report_text
 

@@ -14,7 +14,7 @@ from parity.errors import UsageError
 from parity.limits import Profile
 from parity.options import least_speedup, share, split
 from parity.project_file import find_waivers
-from parity.report.output import check_target
+from parity.report.output import check_page, check_target
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
 DIAGNOSE = "Why does the candidate differ? As gate, with the causes first; exit code 0 nothing differs, 1 it does."
@@ -42,6 +42,7 @@ def gate(
     margin: arguments.Margin = None,
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
+    report: arguments.Report = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
@@ -91,8 +92,10 @@ def gate(
         margin=share("--margin", margin),
         cache=None if no_cache or certify else cache_folder(),  # a certificate says what was run
         workers=workers,
+        report=report,
     )
     check_target(json, inputs=request.inputs)
+    check_page(report, inputs=request.inputs)
     from parity.report.causes import print_diagnosis
     from parity.report.text import print_result
 

@@ -38,11 +38,20 @@ def answer(result: Result, config: ConfigResult) -> Iterator[RenderableType]:
     if causes:
         yield from diagnosis_blocks(causes)
     elif failed:
-        yield from block("NOT NAMED", Verdict.FAIL, config, f"{why_unnamed(result, config, own)}\nfailed at: {failed}")
+        yield from block("NOT NAMED", Verdict.FAIL, config, answer_text(result, config))
     elif doubtful:
-        yield from block("INCONCLUSIVE", Verdict.INCONCLUSIVE, config, f"not enough evidence to explain anything: {doubtful}")
+        yield from block("INCONCLUSIVE", Verdict.INCONCLUSIVE, config, answer_text(result, config))
     else:
-        yield from block("AGREES", Verdict.PASS, config, AGREES)
+        yield from block("AGREES", Verdict.PASS, config, answer_text(result, config))
+
+
+def answer_text(result: Result, config: ConfigResult) -> str:
+    """Why a configuration has no named cause, in lines."""
+    own = [check for check in result.checks if check.config == config.id]
+    failed, doubtful = (told(own, status) for status in (Status.FAIL, Status.INCONCLUSIVE))
+    if failed:
+        return f"{why_unnamed(result, config, own)}\nfailed at: {failed}"
+    return f"not enough evidence to explain anything: {doubtful}" if doubtful else AGREES
 
 
 def why_unnamed(result: Result, config: ConfigResult, checks: list[Check]) -> str:

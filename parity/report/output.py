@@ -12,6 +12,7 @@ from parity.errors import UsageError
 from parity.files import write_whole
 
 STDOUT = Path("-")
+PAGES = frozenset({".html", ".htm"})
 ANOTHER = "give another place"
 
 
@@ -21,6 +22,20 @@ def check_target(target: Path | None, *, inputs: Iterable[Path | None], option: 
         return
     if target.suffix.lower() != ".json" or target.name.endswith((".manifest.json", ".parity.json")):
         raise UsageError(f"{option} needs a file of its own", found=target, expected="a name that ends in .json, or - for stdout")
+    check_place(target, inputs=inputs, option=option)
+
+
+def check_page(target: Path | None, *, inputs: Iterable[Path]) -> None:
+    """The same of an HTML file, which never goes to stdout."""
+    if target is None:
+        return
+    if target.suffix.lower() not in PAGES:
+        raise UsageError("--report needs a file of its own", found=target, expected="a name that ends in .html")
+    check_place(target, inputs=inputs, option="--report")
+
+
+def check_place(target: Path, *, inputs: Iterable[Path | None], option: str) -> None:
+    """Raise ``UsageError`` for a place that cannot be written to, or holds an input."""
     if target.is_dir() or not os.access(target.resolve().parent, os.W_OK):
         raise UsageError(f"{option} cannot be written", found=target, expected="a file in a folder that exists and may be written to")
     for path in inputs:

@@ -1,0 +1,301 @@
+"""All that a page shows, in words and figures: pure functions of a result and of what was kept for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from parity.exhibits import Exhibit
+from parity.report.causes import answer_text
+from parity.report.charts import Chart, difference_histogram, precision_recall_chart, score_scatter
+from parity.report.figures import AccuracyView, CostRow, accuracy_views, cost_rows, signed
+from parity.report.gallery import Gallery
+from parity.report.next_steps import next_step
+from parity.report.pooled import pooled
+from parity.report.rerun import command_of
+from parity.report.text import ORDER, number, same_words, thresholds
+from parity.request import GateRequest
+from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
+
+SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "waived": "w", "not_checked": "-"}
+NAMED = 4  # checks that a sentence names
+MANY = 100  # times the noise: beyond, only the order of magnitude matters
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number that everybody looks for."""
+
+    title: str
+    value: str
+    below: str
+    good: bool | None  # ``None``: neither
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """Checks that say the same of several configurations, as one row."""
+
+    status: Status
+    symbol: str
+    name: str
+    where: tuple[str, ...]
+    measured: str
+    limit: str
+    floors: str
+    origin: str
+    details: tuple[str, ...]
+    next_step: str
+
+    @property
+    def word(self) -> str:
+        """The status for people."""
+        return self.status.replace("_", " ")
+
+    @property
+    def open(self) -> bool:
+        """Whether its details are shown before anybody asks."""
+        return self.status in {Status.FAIL, Status.INCONCLUSIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Why one configuration differs: its named causes, or why there are none."""
+
+    config: str
+    causes: tuple[Diagnosis, ...]
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartGroup:
+    """The charts of one configuration."""
+
+    config: str
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name and its value."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What it takes to do it again."""
+
+    command: str
+    identities: tuple[Entry, ...]
+    environment: tuple[Entry, ...]
+    packages: tuple[Entry, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """Everything on the page, in its order."""
+
+    verdict: Verdict
+    symbol: str
+    reason: str
+    reference: str
+    dataset: str
+    images: int
+    made: str
+    tiles: tuple[Tile, ...]
+    configs: tuple[ConfigResult, ...]
+    thresholds: str
+    checks: tuple[CheckRow, ...]
+    answers: tuple[Answer, ...]
+    accuracy: tuple[AccuracyView, ...]
+    costs: tuple[CostRow, ...]
+    charts: tuple[ChartGroup, ...]
+    gallery: Gallery
+    reproduction: Reproduction
+
+
+def page(request: GateRequest, result: Result, exhibits: Sequence[Exhibit], *, shown: Gallery, sizes: dict[str, int], made: str) -> Page:
+    """The page of a result; ``sizes`` are bytes by path, ``made`` the date."""
+    return Page(
+        verdict=result.verdict,
+        symbol=SYMBOLS[result.verdict],
+        reason=reason(result),
+        reference=result.reference.path,
+        dataset=result.dataset.name,
+        images=result.dataset.images,
+        made=made,
+        tiles=tuple(tiles(result)),
+        configs=result.configs,
+        thresholds=thresholds(result.configs),
+        checks=tuple(check_rows(result)),
+        answers=tuple(answers(result)),
+        accuracy=tuple(accuracy_views(result)),
+        costs=tuple(cost_rows(result, sizes)),
+        charts=tuple(ChartGroup(each.config, tuple(charts(each))) for each in exhibits),
+        gallery=shown,
+        reproduction=reproduction(request, result),
+    )
+
+
+# The verdict in one sentence
+
+
+def reason(result: Result) -> str:
+    """Why the verdict is what it is."""
+    failed, open_, waived = (of_status(result, status) for status in (Status.FAIL, Status.INCONCLUSIVE, Status.WAIVED))
+    total = len(result.checks)
+    if failed:
+        said = f"{len(failed)} of {total} checks failed"
+        return f"{first_cause(result.diagnosis[0])}: {said} ({named(failed)})." if result.diagnosis else f"{said}: {named(failed)}."
+    if result.verdict is Verdict.INCONCLUSIVE:
+        return f"There is not enough evidence to pass: {named(open_) or 'nothing was checked'}."
+    unchecked = of_status(result, Status.NOT_CHECKED)
+    others = (("waived", waived), ("not checked", unchecked))
+    rest = "".join(f", {len(checks)} {word} ({named(checks)})" for word, checks in others if checks)
+    return f"The candidate detects what the reference detects: {len(of_status(result, Status.PASS))} of {total} checks passed{rest}."
+
+
+def first_cause(cause: Diagnosis) -> str:
+    """The first sentence of a cause, which says what happened; one that leaves something over says so."""
+    sentence = cause.message.split(". ")[0].removesuffix(".") or cause.fault
+    return sentence if cause.status == "confirmed" else f"{sentence} ({cause.status})"
+
+
+def of_status(result: Result, status: Status) -> list[Check]:
+    """The checks of one status."""
+    return [check for check in result.checks if check.status is status]
+
+
+def named(checks: Sequence[Check]) -> str:
+    """The names of checks, each once, and how many more there are."""
+    names = list(dict.fromkeys(check.name.replace("_", " ") for check in checks))
+    listed = ", ".join(names[:NAMED])
+    return f"{listed} and {len(names) - NAMED} more" if len(names) > NAMED else listed
+
+
+def tiles(result: Result) -> Iterator[Tile]:
+    """The numbers that everybody looks for, over all configurations."""
+    if not result.configs:
+        return
+    counts = [config.parity for config in result.configs]
+    agreeing, images = sum(each.images_agreeing for each in counts), sum(each.images for each in counts)
+    yield Tile("Images that agree", f"{agreeing} / {images}", share(agreeing, images), agreeing == images)
+    matched, total = sum(each.matched for each in counts), sum(each.reference_detections for each in counts)
+    extra = sum(each.ghosts for each in counts)
+    yield Tile("Detections matched", f"{matched} / {total}", f"{share(matched, total)}, {extra} ghosts", None)
+    changes = [(config.metrics.delta["AP"].value, config) for config in result.configs if config.metrics]
+    known = [(value, config) for value, config in changes if value is not None]
+    if known:
+        change, worst = min(known, key=lambda pair: pair[0])
+        sides = worst.metrics
+        both = "" if sides is None else f"{number(sides.reference.AP, '.4f')} to {number(sides.candidate.AP, '.4f')}"
+        yield Tile("AP change" if len(known) == 1 else "Lowest AP change", signed(change), both, None)
+    speeds = [config.latency_ms.speedup.value for config in result.configs if config.latency_ms]
+    if speeds:
+        yield Tile(
+            "Speed",
+            " to ".join(dict.fromkeys(f"{each:.2f}x" for each in (min(speeds), max(speeds)))),
+            "reference time / candidate time",
+            None,
+        )
+
+
+def share(part: int, whole: int) -> str:
+    """A part in per cent, never rounded up to the whole."""
+    if not whole:
+        return "nothing to compare"
+    percent = 100 * part / whole
+    return f"{min(percent, 99.9) if part < whole else percent:.1f} %"
+
+
+# Checks and causes
+
+
+def check_rows(result: Result) -> list[CheckRow]:
+    """Every check, failures first and passes last; those that say the same of several configurations once."""
+    order = (*ORDER, Status.PASS)
+    places = {id(check): place for place, check in enumerate(result.checks)}
+    grouped = [list(group) for _, group in groupby(sorted(result.checks, key=same_words), key=same_words)]
+    grouped.sort(key=lambda group: (order.index(group[0].status), min(places[id(check)] for check in group)))
+    return [check_row(group, total=len(result.configs)) for group in grouped]
+
+
+def check_row(group: Sequence[Check], *, total: int) -> CheckRow:
+    """One row."""
+    check = group[0]
+    each = tuple(one.config for one in group) if total > 1 else ()
+    where = ("all configurations",) if len(group) == total > 1 else each
+    unknown = "" if check.status is Status.NOT_CHECKED else "no number"
+    return CheckRow(
+        check.status,
+        SYMBOLS[check.status],
+        check.name.replace("_", " "),
+        where,
+        unknown if check.measured is None else f"{check.measured:.4g}",
+        number(check.limit, ".4g"),
+        floors(check),
+        check.origin,
+        tuple(part for part in check.detail.split("; ") if part),
+        next_step(check) if check.status in {Status.FAIL, Status.INCONCLUSIVE} else "",
+    )
+
+
+def floors(check: Check) -> str:
+    """The measurement as a multiple of the measured noise."""
+    if check.measured is None or not check.floor:
+        return ""
+    multiple = check.measured / check.floor
+    return f"{multiple:,.0f} x" if multiple >= MANY else f"{multiple:.2g} x"
+
+
+def answers(result: Result) -> Iterator[Answer]:
+    """Why each configuration differs, or why nothing is said."""
+    for config in result.configs:
+        causes = tuple(cause for cause in result.diagnosis if cause.config == config.id)
+        yield Answer(config.id, causes, () if causes else tuple(answer_text(result, config).splitlines()))
+
+
+# Charts
+
+
+def charts(exhibit: Exhibit) -> Iterator[Chart]:
+    """How far pairs are apart, their scores, and what that does to precision and recall."""
+    together = pooled(exhibit.comparisons)
+    limits = exhibit.limits
+    yield difference_histogram(together.drift_network_px, limits.box.value, title="Boxes: how far apart", unit=limits.box.unit)
+    yield difference_histogram(together.rescore, limits.score.value, title="Scores: how far apart", unit=limits.score.unit)
+    yield score_scatter(
+        together.reference_scores,
+        together.candidate_scores,
+        missed=together.missed_scores,
+        ghosts=together.ghost_scores,
+        limit=limits.score.value,
+    )
+    yield from map(precision_recall_chart, exhibit.curves)
+
+
+# How to do it again
+
+
+def reproduction(request: GateRequest, result: Result) -> Reproduction:
+    """The command, the digests of everything that went in, and what it ran on."""
+    machine = result.environment
+    identities = [
+        Entry(f"reference {result.reference.path}", result.reference.sha256),
+        Entry(f"data set {result.dataset.name}, {result.dataset.images} images", result.dataset.sha256),
+    ]
+    for path, digest in dict.fromkeys((config.candidate.path, config.candidate.sha256) for config in result.configs):
+        identities.append(Entry(f"candidate {path}", digest or "code, which has no digest"))
+    identities += [Entry(f"pipeline of {config.id}", config.spec_sha256) for config in result.configs if config.spec_sha256]
+    environment = (
+        Entry("Python", machine.python),
+        Entry("platform", machine.platform),
+        Entry("processor", f"{machine.processor}, {machine.processors} used"),
+        Entry("instruction sets", ", ".join(machine.instruction_sets) or "unknown"),
+    )
+    packages = tuple(Entry(name, version or "not installed") for name, version in machine.packages.items())
+    return Reproduction(command_of(request), tuple(identities), environment, packages, tuple(dict.fromkeys(result.notes)))
