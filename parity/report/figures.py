@@ -123,9 +123,9 @@ def worst(accuracy: Accuracy) -> str:
     """The class and size with the strongest evidence of a loss, in words."""
     found = accuracy.worst
     if found is None:
-        return "no class lost anything"
+        return "No class lost anything"
     sure = "" if found.ap.ci95 is None else f", 95 % interval {interval(found.ap.ci95)}"
-    return f"worst line: {found.title}, AP {signed(found.ap.delta)}{sure}, {found.objects} objects on {found.units} images"
+    return f"Worst line: {found.title}, AP {signed(found.ap.delta)}{sure}, {found.objects} objects on {found.units} images"
 
 
 def cost_rows(result: Result, sizes: dict[str, int]) -> Iterator[CostRow]:

@@ -61,7 +61,10 @@ WEIGHTS = {Kind.MISSED: 4, Kind.GHOST: 4, Kind.CLASS_FLIP: 4, Kind.SHIFTED: 2, K
 
 @dataclass(frozen=True, slots=True)
 class DrawnBox:
-    """One box that differs: its kind, class index, path in units of the picture, what stands beside it and where, and what it is."""
+    """One box that differs: its kind, class index, path in units of the picture, what stands beside it and where, and what it is.
+
+    ``rescored_too`` says that a box which moved has another score as well.
+    """
 
     kind: Kind
     label: int
@@ -70,6 +73,7 @@ class DrawnBox:
     text: str
     x: int
     y: int
+    rescored_too: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sorted:
-    """The detections of one side by kind, as indices."""
+    """The detections of one side: the kind of each, and which of those that moved have another score as well."""
 
     side: Detections
-    kinds: tuple[Kind, ...]  # of every detection
+    kinds: tuple[Kind, ...]
+    rescored_too: frozenset[int]
 
 
 def sort_sides(comparison: ImageComparison) -> tuple[Sorted, Sorted]:
@@ -110,7 +115,11 @@ def sort_sides(comparison: ImageComparison) -> tuple[Sorted, Sorted]:
             reference[first] = candidate[second] = kind
     for edge in comparison.edges:
         (reference if edge.of_reference else candidate)[edge.index] = Kind.EDGE
-    return Sorted(matches.reference, tuple(reference)), Sorted(matches.candidate, tuple(candidate))
+    both = matches.pairs[np.intersect1d(comparison.shifted, comparison.rescored)]
+    return (
+        Sorted(matches.reference, tuple(reference), frozenset(both[:, 0].tolist())),
+        Sorted(matches.candidate, tuple(candidate), frozenset(both[:, 1].tolist())),
+    )
 
 
 def paired(comparison: ImageComparison) -> Iterator[tuple[Kind, NDArray[np.intp]]]:
@@ -121,11 +130,16 @@ def paired(comparison: ImageComparison) -> Iterator[tuple[Kind, NDArray[np.intp]
 
 
 def counts(comparison: ImageComparison) -> dict[Kind, int]:
-    """How many differences of each kind an image has, pairs counted once."""
-    reference, candidate = sort_sides(comparison)
-    only_candidate = {Kind.GHOST, Kind.EDGE}
-    found = [kind for kind in reference.kinds if kind is not Kind.MATCHED] + [kind for kind in candidate.kinds if kind in only_candidate]
-    return {kind: found.count(kind) for kind in DIFFERENT if kind in found}
+    """How many differences of each kind an image has, as the result counts them: a pair may be shifted and rescored."""
+    found = {
+        Kind.MISSED: comparison.missed,
+        Kind.GHOST: comparison.ghosts,
+        Kind.CLASS_FLIP: comparison.matches.class_flips,
+        Kind.SHIFTED: comparison.shifted,
+        Kind.RESCORED: comparison.rescored,
+        Kind.EDGE: comparison.edges,
+    }
+    return {kind: len(rows) for kind, rows in found.items() if len(rows)}
 
 
 def disagreement(comparison: ImageComparison) -> tuple[float, float, float]:
@@ -138,21 +152,20 @@ def disagreement(comparison: ImageComparison) -> tuple[float, float, float]:
 
 def layer(sorted_side: Sorted, names: Sequence[str], *, scale: float, size: tuple[int, int]) -> Layer:
     """One side of one image; ``scale`` is picture units for one image pixel, ``size`` the picture's (width, height)."""
-    side, kinds = sorted_side.side, sorted_side.kinds
-    different = [index for index, kind in enumerate(kinds) if kind is not Kind.MATCHED]
+    different = [index for index, kind in enumerate(sorted_side.kinds) if kind is not Kind.MATCHED]
     crowded = len(different) > MOST_LABELS
-    drawn = tuple(drawn_box(side, i, kinds[i], names, scale=scale, size=size, crowded=crowded) for i in different[:MOST_BOXES])
-    return Layer(drawn, tuple(quiet(side, kinds, scale=scale)), len(different) - len(drawn))
+    drawn = tuple(drawn_box(sorted_side, index, names, scale=scale, size=size, crowded=crowded) for index in different[:MOST_BOXES])
+    return Layer(drawn, tuple(quiet(sorted_side.side, sorted_side.kinds, scale=scale)), len(different) - len(drawn))
 
 
-def drawn_box(
-    side: Detections, index: int, kind: Kind, names: Sequence[str], *, scale: float, size: tuple[int, int], crowded: bool
-) -> DrawnBox:
-    """One box that differs, with its letter, class and score above it, or within where there is no room."""
+def drawn_box(sorted_side: Sorted, index: int, names: Sequence[str], *, scale: float, size: tuple[int, int], crowded: bool) -> DrawnBox:
+    """One box that differs, with its letter above it, or within where there is no room, and where it is not crowded what it is."""
+    side, kind = sorted_side.side, sorted_side.kinds[index]
     box, label = side.boxes[index] * scale, int(side.classes[index])
     x, y = int(np.clip(box[0], 2, max(size[0] - 60, 2))), int(np.clip(box[1] - 4, 11, size[1] - 3))
     text = f"{class_name(names, label)} {side.scores[index]:.2f}"
-    return DrawnBox(kind, label, box_path(box), kind.letter if crowded else f"{kind.letter} {text}", text, x, y)
+    mark = kind.letter if crowded else f"{kind.letter} {text}"
+    return DrawnBox(kind, label, box_path(box), mark, text, x, y, index in sorted_side.rescored_too)
 
 
 def quiet(side: Detections, kinds: Sequence[Kind], *, scale: float) -> Iterator[Quiet]:

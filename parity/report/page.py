@@ -239,7 +239,7 @@ def check_row(group: Sequence[Check], *, total: int) -> CheckRow:
         number(check.limit, ".4g"),
         floors(check),
         check.origin,
-        tuple(part for part in check.detail.split("; ") if part),
+        tuple("and more" if part == "…" else part for part in check.detail.split("; ") if part),
         next_step(check) if check.status in {Status.FAIL, Status.INCONCLUSIVE} else "",
     )
 

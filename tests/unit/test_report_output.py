@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.errors import UsageError
-from parity.report.output import STDOUT, check_target, make_folder, write_text
+from parity.report.output import STDOUT, check_page, check_target, make_folder, write_text
 
 
 def test_a_file_is_written_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -83,3 +83,19 @@ def test_a_folder_is_made_and_a_file_in_its_place_is_a_usage_error(tmp_path: Pat
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be written"):
         make_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["r.json", "-", "page", "r.html.gz", "missing/r.html", "folder.html"])
+def test_a_page_goes_to_an_html_file_of_its_own(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(UsageError, match="--report"):
+        check_page(Path(name), inputs=())
+    check_page(Path("r.HTML"), inputs=())
+    check_page(None, inputs=())
+
+
+def test_a_page_replaces_no_input(tmp_path: Path) -> None:
+    (tmp_path / "model.html").write_text("weights", encoding="utf-8")
+    with pytest.raises(UsageError, match="--report would overwrite an input"):
+        check_page(tmp_path / "model.html", inputs=[tmp_path / "model.html"])

@@ -7,7 +7,7 @@
   const figures = [...holder.querySelectorAll("figure.image")];
   const value = (name) => form.elements[name]?.value ?? "";
   const kindsChosen = () => new Set([...form.querySelectorAll("input[name=kind]:checked")].map((box) => box.value));
-  const kindOf = (box) => box.classList[1];
+  const isOneOf = (kinds, box) => [...box.classList].some((name) => kinds.has(name));
 
   const filter = () => {
     const kinds = kindsChosen();
@@ -18,7 +18,7 @@
       const boxes = [...figure.querySelectorAll(".box")];
       let left = 0;
       for (const box of boxes) {
-        const show = kinds.has(kindOf(box)) && (label === "" || box.dataset.class === label);
+        const show = isOneOf(kinds, box) && (label === "" || box.dataset.class === label);
         box.classList.toggle("hidden", !show);
         left += show;
       }
