@@ -132,14 +132,14 @@ def paired(comparison: ImageComparison) -> Iterator[tuple[Kind, NDArray[np.intp]
 def counts(comparison: ImageComparison) -> dict[Kind, int]:
     """How many differences of each kind an image has, as the result counts them: a pair may be shifted and rescored."""
     found = {
-        Kind.MISSED: comparison.missed,
-        Kind.GHOST: comparison.ghosts,
-        Kind.CLASS_FLIP: comparison.matches.class_flips,
-        Kind.SHIFTED: comparison.shifted,
-        Kind.RESCORED: comparison.rescored,
-        Kind.EDGE: comparison.edges,
+        Kind.MISSED: len(comparison.missed),
+        Kind.GHOST: len(comparison.ghosts),
+        Kind.CLASS_FLIP: len(comparison.matches.class_flips),
+        Kind.SHIFTED: len(comparison.shifted),
+        Kind.RESCORED: len(comparison.rescored),
+        Kind.EDGE: len(comparison.edges),
     }
-    return {kind: len(rows) for kind, rows in found.items() if len(rows)}
+    return {kind: number for kind, number in found.items() if number}
 
 
 def disagreement(comparison: ImageComparison) -> tuple[float, float, float]:

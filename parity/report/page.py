@@ -13,7 +13,7 @@ from parity.report.figures import AccuracyView, CostRow, accuracy_views, cost_ro
 from parity.report.gallery import Gallery
 from parity.report.next_steps import next_step
 from parity.report.pooled import pooled
-from parity.report.rerun import command_of
+from parity.report.rerun import Reproduction, reproduction
 from parity.report.text import ORDER, number, same_words, thresholds
 from parity.request import GateRequest
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
@@ -74,25 +74,6 @@ class ChartGroup:
 
     config: str
     charts: tuple[Chart, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A name and its value."""
-
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reproduction:
-    """What it takes to do it again."""
-
-    command: str
-    identities: tuple[Entry, ...]
-    environment: tuple[Entry, ...]
-    packages: tuple[Entry, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,26 +257,3 @@ def charts(exhibit: Exhibit) -> Iterator[Chart]:
         limit=limits.score.value,
     )
     yield from map(precision_recall_chart, exhibit.curves)
-
-
-# How to do it again
-
-
-def reproduction(request: GateRequest, result: Result) -> Reproduction:
-    """The command, the digests of everything that went in, and what it ran on."""
-    machine = result.environment
-    identities = [
-        Entry(f"reference {result.reference.path}", result.reference.sha256),
-        Entry(f"data set {result.dataset.name}, {result.dataset.images} images", result.dataset.sha256),
-    ]
-    for path, digest in dict.fromkeys((config.candidate.path, config.candidate.sha256) for config in result.configs):
-        identities.append(Entry(f"candidate {path}", digest or "code, which has no digest"))
-    identities += [Entry(f"pipeline of {config.id}", config.spec_sha256) for config in result.configs if config.spec_sha256]
-    environment = (
-        Entry("Python", machine.python),
-        Entry("platform", machine.platform),
-        Entry("processor", f"{machine.processor}, {machine.processors} used"),
-        Entry("instruction sets", ", ".join(machine.instruction_sets) or "unknown"),
-    )
-    packages = tuple(Entry(name, version or "not installed") for name, version in machine.packages.items())
-    return Reproduction(command_of(request), tuple(identities), environment, packages, tuple(dict.fromkeys(result.notes)))

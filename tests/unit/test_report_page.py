@@ -1,4 +1,4 @@
-"""What a page says: the verdict in one sentence, every check, and what it takes to do it again."""
+"""What a page says: the verdict in one sentence, and every check."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 from oracles.exhibits import CAUSE, different, exhibit, failing
 from oracles.results import check, config, result
 
-from parity.report.page import Entry, answers, charts, check_rows, reason, reproduction, share, tiles
+from parity.report.page import answers, charts, check_rows, reason, share, tiles
 from parity.report.pooled import pooled
-from parity.request import GateRequest
 from parity.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -94,10 +93,3 @@ def test_the_charts_are_of_all_images_together(tmp_path: Path) -> None:
     together = pooled(shown.comparisons)
     assert (together.missed_scores.tolist(), together.ghost_scores.tolist()) == ([0.8, 0.8], [0.4, 0.4])
     assert sorted(together.drift_network_px.tolist()) == [0, 0, 0, 0, 2, 2]
-
-
-def test_everything_that_went_in_is_named_by_digest(tmp_path: Path) -> None:
-    found = reproduction(GateRequest(tmp_path), replace(result(), notes=("a", "a", "b")))
-    assert found.identities[:2] == (Entry("reference m.pt", "1" * 64), Entry("data set coco128, 8 images", "2" * 64))
-    assert Entry("torch", "not installed") in found.packages
-    assert found.notes == ("a", "b")

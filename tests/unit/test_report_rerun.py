@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from oracles.results import result
 
 from parity.cli import main
 from parity.commands import compare, gate
 from parity.errors import UsageError
 from parity.limits import Profile
-from parity.report.rerun import command_of
+from parity.report.rerun import Entry, command_of, reproduction
 from parity.request import GateRequest
 
 FULL = GateRequest(
@@ -75,3 +76,10 @@ def test_the_comparison_is_asked_the_same_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     request = GateRequest(Path("m.pt"), candidates=("m.onnx",), data=Path("photos"), labelled=False, limit=3, profile=Profile.FP16)
     assert asked(command_of(request), compare, monkeypatch) == request
+
+
+def test_everything_that_went_in_is_named_by_digest(tmp_path: Path) -> None:
+    found = reproduction(GateRequest(tmp_path), replace(result(), notes=("a", "a", "b")))
+    assert found.identities[:2] == (Entry("reference m.pt", "1" * 64), Entry("data set coco128, 8 images", "2" * 64))
+    assert Entry("torch", "not installed") in found.packages
+    assert found.notes == ("a", "b")
