@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,27 +76,31 @@ def gallery(exhibits: Sequence[Exhibit], *, most: int, picture: Picture) -> Gall
     """The figures of the ``most`` images that differ most; ``picture`` makes the thumbnail of a file."""
     every = ranked(exhibits)
     shown, rest = every[:most], every[most:]
-    numbers: dict[tuple[Path, ExifPolicy], int] = {}
-    thumbnails: dict[int, Thumbnail] = {}
-    figures = []
-    for each in shown:
-        key = each.exhibit.images[each.place].path, each.exhibit.exif
-        known = key in numbers
-        number = numbers.setdefault(key, len(numbers))
-        if not known:
-            thumbnails[number] = picture(*key)
-        figures.append(figure(each, number, thumbnails[number], owns=not known))
+    figures = list(figures_of(shown, picture))
     totals: Counter[Kind] = Counter()
     for each in every:
         totals.update(counts(each.comparison))
     return Gallery(
-        tuple(figures),
-        len(rest),
-        sum(bool(counts(each.comparison)) or not each.comparison.agrees for each in rest),
-        tuple((kind, totals[kind]) for kind in DIFFERENT),
-        class_choices(figures, exhibits),
-        tuple(exhibit.config for exhibit in exhibits),
+        figures=tuple(figures),
+        left_out=len(rest),
+        left_out_different=sum(not each.comparison.agrees or bool(counts(each.comparison)) for each in rest),
+        totals=tuple((kind, totals[kind]) for kind in DIFFERENT),
+        classes=class_choices(figures, exhibits),
+        configs=tuple(exhibit.config for exhibit in exhibits),
     )
+
+
+def figures_of(shown: Sequence[Ranked], picture: Picture) -> Iterator[Figure]:
+    """The figures in their order; the first of several of one image holds its picture for all."""
+    numbers: dict[tuple[Path, ExifPolicy], int] = {}
+    thumbnails: list[Thumbnail] = []
+    for each in shown:
+        key = each.exhibit.images[each.place].path, each.exhibit.exif
+        owns = key not in numbers
+        if owns:
+            numbers[key] = len(thumbnails)
+            thumbnails.append(picture(*key))
+        yield figure(each, numbers[key], thumbnails[numbers[key]], owns=owns)
 
 
 def figure(each: Ranked, number: int, thumbnail: Thumbnail, *, owns: bool) -> Figure:
@@ -104,11 +108,18 @@ def figure(each: Ranked, number: int, thumbnail: Thumbnail, *, owns: bool) -> Fi
     exhibit, comparison = each.exhibit, each.comparison
     size = thumbnail.width, thumbnail.height
     reference, candidate = (layer(side, exhibit.names, scale=thumbnail.scale, size=size) for side in sort_sides(comparison))
-    found = tuple(counts(comparison).items())
     return Figure(
-        exhibit.config, exhibit.images[each.place].file_name, number, owns, thumbnail, found,
-        remark(comparison), measured(comparison), reference, candidate,
-    )  # fmt: skip
+        config=exhibit.config,
+        file_name=exhibit.images[each.place].file_name,
+        picture=number,
+        owns_picture=owns,
+        thumbnail=thumbnail,
+        found=tuple(counts(comparison).items()),
+        remark=remark(comparison),
+        measured=measured(comparison),
+        reference=reference,
+        candidate=candidate,
+    )
 
 
 def remark(comparison: ImageComparison) -> str:

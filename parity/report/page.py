@@ -14,11 +14,12 @@ from parity.report.gallery import Gallery
 from parity.report.next_steps import next_step
 from parity.report.pooled import pooled
 from parity.report.rerun import Reproduction, reproduction
-from parity.report.text import ORDER, number, same_words, thresholds
+from parity.report.text import UNDEFINED, number, same_words, thresholds
 from parity.request import GateRequest
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "waived": "w", "not_checked": "-"}
+ROWS = (Status.FAIL, Status.INCONCLUSIVE, Status.WAIVED, Status.PASS, Status.NOT_CHECKED)  # in which order checks are listed
 NAMED = 4  # checks that a sentence names
 MANY = 100  # times the noise: beyond, only the order of magnitude matters
 
@@ -197,11 +198,10 @@ def share(part: int, whole: int) -> str:
 
 
 def check_rows(result: Result) -> list[CheckRow]:
-    """Every check, failures first and passes last; those that say the same of several configurations once."""
-    order = (*ORDER, Status.PASS)
+    """Every check, failures first; those that say the same of several configurations once."""
     places = {id(check): place for place, check in enumerate(result.checks)}
     grouped = [list(group) for _, group in groupby(sorted(result.checks, key=same_words), key=same_words)]
-    grouped.sort(key=lambda group: (order.index(group[0].status), min(places[id(check)] for check in group)))
+    grouped.sort(key=lambda group: (ROWS.index(group[0].status), min(places[id(check)] for check in group)))
     return [check_row(group, total=len(result.configs)) for group in grouped]
 
 
@@ -216,13 +216,18 @@ def check_row(group: Sequence[Check], *, total: int) -> CheckRow:
         SYMBOLS[check.status],
         check.name.replace("_", " "),
         where,
-        unknown if check.measured is None else f"{check.measured:.4g}",
-        number(check.limit, ".4g"),
+        unknown if check.measured is None else amount(check.measured),
+        UNDEFINED if check.limit is None else amount(check.limit),
         floors(check),
         check.origin,
         tuple("and more" if part == "…" else part for part in check.detail.split("; ") if part),
         next_step(check) if check.status in {Status.FAIL, Status.INCONCLUSIVE} else "",
     )
+
+
+def amount(value: float) -> str:
+    """A count as it is, any other measurement to four digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def floors(check: Check) -> str:

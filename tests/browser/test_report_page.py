@@ -15,7 +15,7 @@ if find_spec("selenium") is None or not (shutil.which("chromium") and shutil.whi
 
 from oracles.exhibits import agreeing, built, different, exhibit, failing
 from oracles.hostile import HOSTILE
-from oracles.results import result
+from oracles.results import config, result
 from selenium import webdriver
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
@@ -50,6 +50,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "fail": built(failing(), [exhibit(folder, [different(), agreeing()])]),
         "hostile": built(replace(failing(), notes=HOSTILE), [hostile]),
     }
+    two = [exhibit(folder, [different(), agreeing()]), replace(exhibit(folder, [agreeing(), agreeing()]), config="m-onnx-320")]
+    texts["two"] = built(replace(failing(), configs=(config(), config(id="m-onnx-320"))), two)
     texts["plain"] = re.sub(r"<script>.*</script>", "", texts["fail"], flags=re.DOTALL)
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -82,7 +84,7 @@ def choose(browser: Any, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["pass", "fail", "hostile"])
+@pytest.mark.parametrize("name", ["pass", "fail", "two", "hostile"])
 def test_the_verdict_is_seen_nothing_overflows_and_the_console_stays_empty(
     browser: Any, pages: dict[str, Path], name: str, width: int, scheme: str
 ) -> None:
@@ -129,6 +131,36 @@ def test_a_filter_by_class_leaves_its_boxes(browser: Any, pages: dict[str, Path]
     assert run(browser, "[...document.querySelectorAll('.box:not(.hidden)')].every(each => each.dataset.class === '1')")
     assert run(browser, DRAWN) == ["flip", "ghost", "matched"]
     assert text_of(browser, "#shown") == "2 of 2 images"
+
+
+def test_a_filter_by_configuration_leaves_its_images(browser: Any, pages: dict[str, Path]) -> None:
+    open_page(browser, pages["two"])
+    assert text_of(browser, "#shown") == "4 of 4 images"
+    choose(browser, "config", "1")
+    assert text_of(browser, "#shown") == "2 of 4 images"
+    assert (
+        run(browser, "[...document.querySelectorAll('figure.image:not([hidden]) .where')].map(each => each.textContent)")
+        == ["m-onnx-320"] * 2
+    )
+
+
+def test_pictures_stay_where_another_figure_that_holds_them_is_hidden(browser: Any, pages: dict[str, Path]) -> None:
+    open_page(browser, pages["two"])
+    choose(browser, "config", "1")
+    drawn = "[...document.querySelectorAll('figure.image:not([hidden]) .side use')].map(each => each.getBBox().width)"
+    assert run(browser, drawn) == [560.0] * 4
+
+
+def test_it_prints_in_the_light_with_all_remarks_and_without_controls(browser: Any, pages: dict[str, Path]) -> None:
+    open_page(browser, pages["fail"], scheme="dark")
+    media = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    assert run(browser, "getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert run(browser, "getComputedStyle(document.querySelector('.choices')).display") == "none"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert run(browser, "[...document.querySelectorAll('details')].every(each => each.open)") is False
+    assert browser.print_page().startswith("JVBERi0")  # %PDF-
+    assert run(browser, "[...document.querySelectorAll('details')].every(each => each.open)") is True
 
 
 def test_the_slider_moves_the_border_between_the_sides(browser: Any, pages: dict[str, Path]) -> None:

@@ -55,6 +55,11 @@ def test_a_measurement_is_a_multiple_of_the_noise(measured: float | None, floor:
     assert check_rows(replace(result(), checks=(check(measured=measured, floor=floor),)))[0].floors == shown
 
 
+@pytest.mark.parametrize(("measured", "shown"), [(12_345, "12,345"), (0.0, "0"), (0.012345, "0.01235"), (8.4177, "8.418")])
+def test_counts_are_shown_whole_and_measurements_to_four_digits(measured: float, shown: str) -> None:
+    assert check_rows(replace(result(), checks=(check(measured=measured),)))[0].measured == shown
+
+
 def test_a_check_that_failed_says_what_was_seen_and_what_to_do() -> None:
     row = check_rows(failing())[0]
     assert row.open
