@@ -68,8 +68,8 @@ def compare(
         cache=None if no_cache else cache_folder(),
         report=report,
     )
-    check_page(report, inputs=request.inputs)
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
+    check_page(report, inputs=request.inputs)  # which may lie in that folder
     from parity.report.text import print_result, report_text
 
     result = judged(request)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
+
 MOST_BYTES = 5_000_000
 
 
@@ -48,7 +50,11 @@ def test_a_failure_shows_as_many_differences_as_the_result_counts(judge: Callabl
     assert len(re.findall(r'class="box shifted', page)) == 2 * counts["shifted"]
 
 
-def test_without_a_report_nothing_is_written(judge: Callable[..., Run], exported: Path, tmp_path: Path) -> None:
+def test_without_a_report_nothing_is_kept_and_nothing_written(
+    judge: Callable[..., Run], exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("parity.judging.exhibit_of")
     run = judge(exported)
+    assert run.exit_code == 0
     assert list(tmp_path.iterdir()) == []
     assert not [note for note in run.result["notes"] if "report" in note]

@@ -271,6 +271,19 @@ def test_version_names_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("parity-gate ")
 
 
+def test_gate_and_compare_take_a_place_for_a_page(asked: list[GateRequest], tmp_path: Path) -> None:
+    compare = ("compare", "--reference", "m.pt", "--candidate", "m.onnx", "--images", "i", "--out", str(tmp_path / "out"))
+    assert cli.main([*GATE, "--report", str(tmp_path / "r.html")]) == 0
+    assert cli.main([*compare, "--report", str(tmp_path / "out/r.html")]) == 0
+    assert [request.report for request in asked] == [tmp_path / "r.html", tmp_path / "out/r.html"]
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_any_work(asked: list[GateRequest], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*GATE, "--report", "r.json"]) == 4
+    assert asked == []
+    assert "--report needs a file of its own; found r.json" in capsys.readouterr().err
+
+
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
