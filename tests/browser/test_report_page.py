@@ -13,7 +13,7 @@ import pytest
 if find_spec("selenium") is None or not (shutil.which("chromium") and shutil.which("chromedriver")):
     pytest.skip("needs selenium, Chromium and its driver: apt-get install chromium chromium-driver", allow_module_level=True)
 
-from oracles.exhibits import agreeing, built, different, exhibit, failing
+from oracles.exhibits import accuracy, agreeing, built, different, exhibit, failing, only_reference
 from oracles.hostile import HOSTILE
 from oracles.results import config, result
 from selenium import webdriver
@@ -44,11 +44,11 @@ def browser() -> Iterator[Any]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A page that passes, one that fails, and one whose every name is hostile."""
     folder = tmp_path_factory.mktemp("pages")
-    hostile = exhibit(folder, [different()] * len(HOSTILE), names=HOSTILE[:2], files=HOSTILE)
+    hostile = exhibit(folder, [only_reference(label) for label in range(len(HOSTILE))], names=HOSTILE, files=HOSTILE)
     texts = {
         "pass": built(result(), [exhibit(folder, [agreeing()])]),
         "fail": built(failing(), [exhibit(folder, [different(), agreeing()])]),
-        "hostile": built(replace(failing(), notes=HOSTILE), [hostile]),
+        "hostile": built(replace(failing(), notes=HOSTILE, configs=(config(accuracy=accuracy(lost=HOSTILE[0])),)), [hostile]),
     }
     two = [exhibit(folder, [different(), agreeing()]), replace(exhibit(folder, [agreeing(), agreeing()]), config="m-onnx-320")]
     texts["two"] = built(replace(failing(), configs=(config(), config(id="m-onnx-320"))), two)
@@ -177,8 +177,9 @@ def test_the_slider_moves_the_border_between_the_sides(browser: Any, pages: dict
 def test_hostile_names_stay_text(browser: Any, pages: dict[str, Path]) -> None:
     open_page(browser, pages["hostile"])
     assert run(browser, "document.querySelectorAll('script').length") == 1
-    assert run(browser, "document.querySelectorAll('b script, img, .file *, .notes *:not(li), text *').length") == 0
+    assert run(browser, "document.querySelectorAll('img, .file *, .notes *:not(li), text *, option *, .numbers th *').length") == 0
     assert run(browser, "document.querySelectorAll('figure.image').length") == len(HOSTILE)
+    assert run(browser, "document.querySelectorAll('select[name=class] option').length") == len(HOSTILE) + 1
     names = run(browser, "[...document.querySelectorAll('.file')].map(each => each.textContent)")
     assert {"<script>alert(1)</script>", "{{ 7 * 7 }}", "\\u202egnp.exe", "&lt;b&gt;"} <= set(names)
 

@@ -10,17 +10,20 @@ import numpy as np
 from oracles.results import COUNTS, check, config, result
 from PIL import Image
 
+from parity.accuracy import Accuracy, OperatingPoints
 from parity.comparison import Rounding, compare_image
 from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.doubts import Cause, Doubt
 from parity.exhibits import Exhibit, PrecisionRecall
-from parity.limits import FLOAT32
+from parity.limits import BOOTSTRAP, FLOAT32
+from parity.operating import OperatingPoint
 from parity.report.gallery import gallery
 from parity.report.html import render, within
 from parity.report.page import page
 from parity.request import GateRequest
 from parity.spec import ExifPolicy, Suppress
+from parity.statistics import ClassEstimate, Estimate, PairedStatistics
 from parity.verdict import Diagnosis, Result, Status, Verdict
 
 if TYPE_CHECKING:
@@ -46,6 +49,22 @@ CAUSE = Diagnosis(
 )
 
 
+POINTS = OperatingPoints(OperatingPoint.counted(0.25, hits=1, claims=1, objects=1), None)
+LOST, KEPT = Estimate(0.5, 0.4, -0.1, (-0.15, -0.05), 0.02), Estimate(0.5, 0.5, 0.0, None, None)
+UNDEFINED = Estimate(None, None, None, None, None)
+
+
+def accuracy(*, units: int = 40, lost: str = "lost") -> Accuracy:
+    """What labelled data say of two classes, one of which lost."""
+    classes = (
+        ClassEstimate("kept", "all", 30, 20, KEPT),
+        ClassEstimate(lost, "all", 50, 20, LOST),
+        ClassEstimate(lost, "small", 20, 10, LOST),
+    )
+    found = PairedStatistics(40, units, BOOTSTRAP, {"AP": LOST, "APs": UNDEFINED}, classes)
+    return Accuracy(found, classes[2], POINTS, POINTS)
+
+
 def compared(reference: Detections, candidate: Detections, *, doubts: tuple[Doubt, ...] = ()) -> ImageComparison:
     """One image held against the limits of float32."""
     return compare_image(reference, candidate, FLOAT32, thresholds=THRESHOLDS, gain=1.0, rounding=Rounding(), absent=False, doubts=doubts)
@@ -55,6 +74,11 @@ def different() -> ImageComparison:
     """One of every kind, and one that matches."""
     reference = Detections.best_first(REFERENCE, SCORES, [0, 0, 0, 0, 0, 0])
     return compared(reference, Detections.best_first(CANDIDATE, [0.9, 0.7, 0.6, 0.45, 0.4], [0, 1, 0, 0, 1]), doubts=(DOUBT,))
+
+
+def only_reference(label: int) -> ImageComparison:
+    """One box of a class, which the candidate does not have."""
+    return compared(Detections.best_first(REFERENCE[:1], [0.9], [label]), Detections.none())
 
 
 def agreeing() -> ImageComparison:

@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from oracles.exhibits import accuracy
 from oracles.results import config, result
 
-from parity.accuracy import Accuracy, OperatingPoints
 from parity.limits import BOOTSTRAP
-from parity.operating import OperatingPoint
 from parity.report.figures import accuracy_views, cost_rows, signed
-from parity.statistics import ClassEstimate, Estimate, PairedStatistics
-
-POINT = OperatingPoint.counted(0.25, hits=1, claims=1, objects=1)
-LOST = Estimate(0.5, 0.4, -0.1, (-0.15, -0.05), 0.02)
-KEPT = Estimate(0.5, 0.5, 0.0, None, None)
-
-
-def statistics(units: int = 40) -> PairedStatistics:
-    """Two classes, one of which lost."""
-    classes = (
-        ClassEstimate("kept", "all", 30, 20, KEPT),
-        ClassEstimate("lost", "all", 50, 20, LOST),
-        ClassEstimate("lost", "small", 20, 10, LOST),
-    )
-    return PairedStatistics(40, units, BOOTSTRAP, {"AP": LOST, "APs": Estimate(None, None, None, None, None)}, classes)
-
-
-def accuracy(units: int = 40) -> Accuracy:
-    """What labelled data say."""
-    points = OperatingPoints(POINT, None)
-    return Accuracy(statistics(units), statistics().classes[2], points, points)
 
 
 def test_both_sides_and_the_interval_of_their_difference_are_shown() -> None:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from oracles.exhibits import NAMES, agreeing, built, different, exhibit, failing
+from oracles.exhibits import CAUSE, NAMES, accuracy, agreeing, built, different, exhibit, failing
 from oracles.hostile import HOSTILE
-from oracles.results import result
+from oracles.results import ENVIRONMENT, check, config, result
 from PIL import Image
 
 from parity.datasets import DatasetImage
 from parity.display import LONGEST, display
 from parity.report.html import LEAST_ROOM, fitted, printable, write_report
 from parity.request import GateRequest
-from parity.verdict import DatasetId, ReferenceId
+from parity.verdict import CandidateId, DatasetId, ReferenceId, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,14 +122,24 @@ def test_it_asks_nothing_of_the_world(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_name_stays_text(hostile: str, tmp_path: Path) -> None:
     def page_of(name: str) -> Read:
-        names = {"reference": ReferenceId(name, "1", "f"), "dataset": DatasetId(name, 1, name), "notes": (name,)}
-        return read(built(replace(failing(), **names), [exhibit(tmp_path, [different()], names=(name, "dog"), files=(name,))]))
+        found = replace(
+            failing(),
+            reference=ReferenceId(name, "1", "f"),
+            dataset=DatasetId(name, 1, name),
+            configs=(config(id=name, candidate=CandidateId("code", name, None), accuracy=accuracy(lost=name)),),
+            checks=(check(Status.FAIL, name=name, origin=name, detail=name.replace("; ", "")),),
+            diagnosis=(replace(CAUSE, config=name, fault=name, message=name, fix=name, parameters={name: name}),),
+            environment=replace(ENVIRONMENT, processor=name, packages={name: name}),
+            notes=(name,),
+        )
+        shown = exhibit(tmp_path, [different()], names=(name, "dog"), files=(name,))
+        return read(built(found, [shown]))
 
     plain, page = page_of("plain"), page_of(hostile)
     assert page.tags == plain.tags
     assert [name for name, _ in page.attributes] == [name for name, _ in plain.attributes]
     everything = "".join(page.texts)
-    assert everything.count(shown(hostile)) >= 4
+    assert everything.count(shown(hostile)) >= 12
     assert all(each.isprintable() or each == "\n" for each in everything)
 
 
