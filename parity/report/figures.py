@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parity.accuracy import F1, Accuracy
 from parity.latency import Latency
@@ -18,6 +18,14 @@ MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A difference and its interval, in words."""
+
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
 class NumberRow:
     """One number of both sides, and how sure its change is."""
 
@@ -28,7 +36,7 @@ class NumberRow:
     change: str
     interval: str
     strip: Strip | None
-    sizes: tuple[str, ...] = ()  # the changes by size, of a class
+    sizes: tuple[Change, ...] = ()  # of a class
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,8 @@ def accuracy_view(config: str, accuracy: Accuracy) -> AccuracyView:
     whole = sorted((each for each in statistics.classes if each.size == "all"), key=loss, reverse=True)
     by_size = {(each.name, each.size): each.ap for each in statistics.classes}
     rows = number_rows([(each.name, str(each.objects), each.ap) for each in whole])
-    classes = tuple(
-        with_sizes(row, tuple(change(by_size.get((each.name, size))) for size in SIZES)) for row, each in zip(rows, whole, strict=True)
-    )
+    sizes = [tuple(change(by_size.get((each.name, size))) for size in SIZES) for each in whole]
+    classes = tuple(replace(row, sizes=changes) for row, changes in zip(rows, sizes, strict=True))
     return AccuracyView(config, basis(accuracy), worst(accuracy), overall, classes)
 
 
@@ -85,19 +92,18 @@ def number_rows(rows: Sequence[tuple[str, str, Estimate]]) -> tuple[NumberRow, .
     """Rows whose intervals are drawn on one scale."""
     drawn = strips([(each.delta, each.ci95) for _, _, each in rows])
     return tuple(
-        NumberRow(title, objects, number(each.reference, ".4f"), number(each.candidate, ".4f"), change(each), interval(each.ci95), strip)
+        NumberRow(
+            title, objects, number(each.reference, ".4f"), number(each.candidate, ".4f"), signed(each.delta), interval(each.ci95), strip
+        )
         for (title, objects, each), strip in zip(rows, drawn, strict=True)
     )
 
 
-def with_sizes(row: NumberRow, sizes: tuple[str, ...]) -> NumberRow:
-    """The row of a class with its changes by size."""
-    return NumberRow(row.title, row.objects, row.reference, row.candidate, row.change, row.interval, row.strip, sizes)
-
-
-def change(found: Estimate | None) -> str:
-    """Candidate minus reference."""
-    return UNDEFINED if found is None else signed(found.delta)
+def change(found: Estimate | None) -> Change:
+    """Candidate minus reference; a class without objects of a size has none."""
+    if found is None:
+        return Change(UNDEFINED, "")
+    return Change(signed(found.delta), "" if found.ci95 is None else interval(found.ci95))
 
 
 def signed(value: float | None) -> str:
