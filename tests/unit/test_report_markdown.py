@@ -1,0 +1,85 @@
+"""What others wrote stays text in Markdown, as a renderer by somebody else reads it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from string import printable
+
+import pytest
+from markdown_it import MarkdownIt
+from oracles.hostile import HOSTILE
+
+from parity.display import display
+from parity.report.markdown import cell
+
+GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])  # raw HTML is let through, which is the worst case
+MARKUP = (
+    "*b*",
+    "_i_",
+    "**b**",
+    "`code`",
+    "~~s~~",
+    "[a](b)",
+    "![a](b)",
+    "<https://a.b>",
+    "a|b",
+    "a\\|b",
+    "\\",
+    "# h",
+    "- l",
+    "1. l",
+    "> q",
+    "&lt;",
+)
+MARKUP += ("[a]: b", "***", "---", "===", "```", "~~~", "    code", "a\\", "[^1]", "- [ ] t", "<!-- x", "&#35;", printable)
+
+
+class Cells(HTMLParser):
+    """The cells of a page's one table, and every tag."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep a tag with its attributes."""
+        self.tags.append(" ".join([tag, *(name for name, _ in attrs)]))
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self.text += data
+
+
+def rendered(markdown: str) -> Cells:
+    """Markdown as a browser would meet it."""
+    page = Cells()
+    page.feed(GITHUB.render(markdown))
+    page.close()
+    return page
+
+
+@pytest.mark.parametrize("hostile", [*HOSTILE, *MARKUP])
+def test_a_cell_shows_a_string_as_it_is(hostile: str) -> None:
+    page = rendered(f"| before | {cell(hostile)} | after |\n| --- | --- | --- |\n| 1 | {cell(hostile)} | 3 |\n")
+    assert page.tags == ["table", "thead", "tr", "th", "th", "th", "tbody", "tr", "td", "td", "td"]
+    shown = display(hostile).strip()
+    assert page.text.split() == f"before {shown} after 1 {shown} 3".split()
+
+
+@pytest.mark.parametrize("hostile", [*HOSTILE, *MARKUP])
+def test_a_line_shows_a_string_as_it_is(hostile: str) -> None:
+    page = rendered(f"- {cell(hostile)}, said\n")
+    assert page.tags == ["ul", "li"]
+    assert page.text.split() == f"{display(hostile).strip()}, said".split()
+
+
+@pytest.mark.parametrize("hostile", ["<b>x</b>", "a|b", "*b*", "[a](b)"])
+def test_the_renderer_would_notice(hostile: str) -> None:
+    page = rendered(f"| {hostile} | after |\n| --- | --- |\n")
+    assert (page.tags, page.text.split()) != (["table", "thead", "tr", "th", "th"], [hostile, "after"])
+
+
+def test_what_is_no_text_is_shown_as_text() -> None:
+    assert cell(None) == "None"
+    assert cell(0.5) == r"0\.5"
