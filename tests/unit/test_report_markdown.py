@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from string import printable
 
 import pytest
-from markdown_it import MarkdownIt
 from oracles.hostile import HOSTILE
+from oracles.rendered import rendered
 
 from parity.display import display
 from parity.report.markdown import cell
 
-GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])  # raw HTML is let through, which is the worst case
 MARKUP = (
     "*b*",
     "_i_",
@@ -32,31 +30,6 @@ MARKUP = (
     "&lt;",
 )
 MARKUP += ("[a]: b", "***", "---", "===", "```", "~~~", "    code", "a\\", "[^1]", "- [ ] t", "<!-- x", "&#35;", printable)
-
-
-class Cells(HTMLParser):
-    """The cells of a page's one table, and every tag."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep a tag with its attributes."""
-        self.tags.append(" ".join([tag, *(name for name, _ in attrs)]))
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text."""
-        self.text += data
-
-
-def rendered(markdown: str) -> Cells:
-    """Markdown as a browser would meet it."""
-    page = Cells()
-    page.feed(GITHUB.render(markdown))
-    page.close()
-    return page
 
 
 @pytest.mark.parametrize("hostile", [*HOSTILE, *MARKUP])
