@@ -71,10 +71,10 @@ def compare(
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     check_page(report, inputs=request.inputs)  # which may lie in that folder
+    result = judged(request)
     from parity.report.brief import print_brief
     from parity.report.text import print_result, report_text
 
-    result = judged(request)
     show(result, out / "result.json", print_result if verbose else print_brief)
     write_text(report_text(result), out / "report.txt")
     tell_ci(result)

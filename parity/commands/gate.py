@@ -97,11 +97,11 @@ def gate(
     )
     check_target(json, inputs=request.inputs)
     check_page(report, inputs=request.inputs)
+    result = judged(request)
     from parity.report.brief import print_brief
     from parity.report.causes import print_diagnosis
     from parity.report.text import print_result
 
-    result = judged(request)
     show(result, json, print_result if verbose else print_diagnosis if explains else print_brief)
     tell_ci(result)
     return result.verdict.exit_code

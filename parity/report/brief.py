@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -50,9 +50,29 @@ def brief_blocks(result: Result) -> Iterator[RenderableType]:
         check for check in of_status(result, *OPEN, Status.WAIVED) if check.status is not Status.FAIL or check.config not in explained
     ]
     yield from check_blocks(untold, total=len(result.configs))
-    yield from note_lines(result.notes)
+    yield from note_lines(told_notes(result))
     yield safe(MORE, "dim")
     yield verdict_line(result)
+
+
+def told_notes(result: Result) -> list[str]:
+    """The notes, one that says the same of several configurations once."""
+    split = [place_and_words(note, result.configs) for note in result.notes]
+    groups = alike(split, itemgetter(1))
+    return [note_of([place for place, _ in dict.fromkeys(group)], group[0][1], total=len(result.configs)) for group in groups]
+
+
+def place_and_words(note: str, configs: Sequence[ConfigResult]) -> tuple[str, str]:
+    """The configuration that a note is of, empty where it is of all or none, and what it says."""
+    place = next((config.id for config in configs if note.startswith(f"{config.id}: ")), "")
+    return place, note.removeprefix(f"{place}: ") if place else note
+
+
+def note_of(places: Sequence[str], words: str, *, total: int) -> str:
+    """A note and the configurations that it is of."""
+    if places == [""]:
+        return words
+    return f"{'all configurations' if len(places) == total > 1 else ', '.join(places)}: {words}"
 
 
 # One table
@@ -96,15 +116,15 @@ def margin_lines(result: Result) -> Iterator[RenderableType]:
     """How near a pass came to its limits, of all configurations together."""
     measured = [check for check in of_status(result, Status.PASS) if check.name in NOISE and check.measured is not None]
     worst = [max(group, key=lambda check: check.measured or 0.0) for group in alike(measured, attrgetter("name"))]
-    if worst and result.verdict is Verdict.PASS:
-        yield Text()
-        yield safe(f"largest {'; '.join(map(margin, worst))}")
+    if result.verdict is Verdict.PASS:
+        yield from (Text() for _ in worst[:1])
+        yield from map(margin, worst)
 
 
-def margin(check: Check) -> str:
+def margin(check: Check) -> Text:
     """One measurement, what it may be, and what of that is noise."""
-    told = f"{check.name} {number(check.measured, '.2g')}, limit {number(check.limit, 'g')}"
-    return f"{told} ({check.noise_floors})" if check.noise_floors else told
+    told = f"largest {check.name} {number(check.measured, '.2g')}, limit {number(check.limit, 'g')}"
+    return safe(f"{told} ({check.noise_floors})" if check.noise_floors else told)
 
 
 # What did not pass

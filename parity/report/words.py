@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from parity.verdict import Check, ConfigResult, Diagnosis, Status, Verdict
 
-T = TypeVar("T", Check, Diagnosis)
+T = TypeVar("T")
 NAMED = 4  # checks that a sentence names
 MANY = 100  # times the noise: beyond, only the order of magnitude matters
 OPEN = (Status.FAIL, Status.INCONCLUSIVE)

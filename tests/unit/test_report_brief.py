@@ -63,7 +63,15 @@ def test_a_row_shows_agreement_accuracy_and_latency() -> None:
 
 
 def test_a_pass_says_how_far_it_is_from_its_limits() -> None:
-    assert "largest shifted 0.0004, limit 0.01 (0.1 noise floors); rescored 0.0004" in squeezed(printed(usual()))
+    assert "largest shifted 0.0004, limit 0.01 (0.1 noise floors) largest rescored 0.0004, limit" in squeezed(printed(usual()))
+
+
+def test_a_note_of_several_configurations_is_told_once() -> None:
+    notes = ("24 of 112 images", *(f"{name}: its spec is its own stamp" for name in NAMES), *(f"{name}: odd" for name in NAMES[:2]))
+    text = printed(replace(usual(), notes=notes), width=120)
+    said = ("24 of 112 images", "all configurations: its spec is its own stamp", "yolov8n-onnx-640, yolov8n-torchscript-640: odd")
+    assert all(f"\n  {line}" in text for line in said)
+    assert text.count("stamp") == 1
 
 
 def test_without_labels_or_latency_there_is_no_column_for_them() -> None:
