@@ -44,6 +44,7 @@ def brief_blocks(result: Result) -> Iterator[RenderableType]:
         yield from diagnosis_block(cause, configs)
     yield from summary_table(result.configs)
     yield from margin_lines(result)
+    yield from unchecked_lines(result)
     yield from open_table(result)
     explained = {cause.config for cause in result.diagnosis}
     untold = [
@@ -128,6 +129,13 @@ def margin(check: Check) -> Text:
 
 
 # What did not pass
+
+
+def unchecked_lines(result: Result) -> Iterator[RenderableType]:
+    """What was not checked, and why, each once."""
+    unchecked = of_status(result, Status.NOT_CHECKED)
+    for group in alike(unchecked, lambda check: (check.name, check.detail)):
+        yield safe(f"not checked: {group[0].name} ({group[0].detail.split('; ')[0]})")
 
 
 def open_table(result: Result) -> Iterator[RenderableType]:

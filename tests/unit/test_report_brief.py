@@ -66,6 +66,12 @@ def test_a_pass_says_how_far_it_is_from_its_limits() -> None:
     assert "largest shifted 0.0004, limit 0.01 (0.1 noise floors) largest rescored 0.0004, limit" in squeezed(printed(usual()))
 
 
+def test_what_was_not_checked_says_why_once() -> None:
+    unchecked = [check(Status.NOT_CHECKED, name="ap_reference", config=name, detail="no labels; and more") for name in NAMES]
+    text = printed(replace(usual(), checks=(check(), *unchecked)))
+    assert text.count("not checked: ap_reference (no labels)") == 1
+
+
 def test_a_note_of_several_configurations_is_told_once() -> None:
     notes = ("24 of 112 images", *(f"{name}: its spec is its own stamp" for name in NAMES), *(f"{name}: odd" for name in NAMES[:2]))
     text = printed(replace(usual(), notes=notes), width=120)
