@@ -22,7 +22,7 @@ from parity.report.text import (
     thresholds,
     verdict_line,
 )
-from parity.report.words import OPEN, alike, amount, floors, of_status, reason, told_causes
+from parity.report.words import OPEN, alike, amount, floors, of_status, reason, told_causes, unexplained
 from parity.verdict import Check, ConfigResult, Result, Status, Verdict
 
 MOST_ROWS = 16  # of checks that did not pass
@@ -46,11 +46,7 @@ def brief_blocks(result: Result) -> Iterator[RenderableType]:
     yield from margin_lines(result)
     yield from unchecked_lines(result)
     yield from open_table(result)
-    explained = {cause.config for cause in result.diagnosis}
-    untold = [
-        check for check in of_status(result, *OPEN, Status.WAIVED) if check.status is not Status.FAIL or check.config not in explained
-    ]
-    yield from check_blocks(untold, total=len(result.configs))
+    yield from check_blocks([*unexplained(result), *of_status(result, Status.WAIVED)], total=len(result.configs))
     yield from note_lines(told_notes(result))
     yield safe(MORE, "dim")
     yield verdict_line(result)

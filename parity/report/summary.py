@@ -8,7 +8,7 @@ from parity.report.figures import interval, signed
 from parity.report.markdown import cell, prose
 from parity.report.next_steps import next_step
 from parity.report.text import UNDEFINED, number
-from parity.report.words import OPEN, Judged, amount, floors, of_status, reason, told_causes
+from parity.report.words import OPEN, Judged, amount, floors, of_status, reason, told_causes, unexplained
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Verdict
 
 MOST_ROWS = 40  # of each table: with names as long as they may be, still below the 1 MiB that GitHub shows of a step
@@ -115,8 +115,7 @@ def todo(result: Judged) -> Iterator[str]:
     """What to do about what has no cause with advice of its own; nothing where all passed."""
     if result.verdict is Verdict.PASS:
         return
-    explained = {cause.config for cause in result.diagnosis}
-    steps = dict.fromkeys((check.name, next_step(check)) for check in of_status(result, *OPEN) if check.config not in explained)
+    steps = dict.fromkeys((check.name, next_step(check)) for check in unexplained(result))
     yield "### Next"
     yield ""
     yield from (f"- {cell(name)}: {prose(step)}" for name, step in steps)

@@ -11,6 +11,10 @@ T = TypeVar("T")
 NAMED = 4  # checks that a sentence names
 MANY = 100  # times the noise: beyond, only the order of magnitude matters
 OPEN = (Status.FAIL, Status.INCONCLUSIVE)
+# checks of differences between detections, which a cause explains; any other has a reason of its own
+EXPLAINABLE = frozenset(
+    {"names", "missed", "ghosts", "class_flips", "shifted", "rescored", "edges", "ap_reference", "ap_classes", "f1_deployed", "ap_baseline"}
+)
 
 
 class Judged(Protocol):
@@ -77,6 +81,16 @@ def floors(check: Check) -> str:
         return ""
     multiple = check.measured / check.floor
     return f"{multiple:,.0f} x" if multiple >= MANY else f"{multiple:.2g} x"
+
+
+def unexplained(result: Judged) -> list[Check]:
+    """The checks that did not pass and that no confirmed cause explains."""
+    confirmed = {cause.config for cause in result.diagnosis if cause.status == "confirmed"}
+
+    def is_explained(check: Check) -> bool:
+        return check.status is Status.FAIL and check.name in EXPLAINABLE and check.config in confirmed
+
+    return [check for check in of_status(result, *OPEN) if not is_explained(check)]
 
 
 def alike(items: Sequence[T], words: Callable[[T], Hashable]) -> list[list[T]]:

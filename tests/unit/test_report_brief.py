@@ -112,6 +112,16 @@ def test_what_has_a_cause_needs_no_advice_of_its_own_and_what_has_none_does() ->
     assert "next: compare the candidate's preprocessing" in unexplained
 
 
+def test_a_cause_that_explains_a_part_leaves_the_checks_told() -> None:
+    part = replace(failing(), diagnosis=(replace(CAUSE, status="partial"),))
+    assert "- 0.png: cat 0.8" in squeezed(printed(part))
+
+
+def test_a_check_of_something_else_than_detections_is_told_whatever_the_cause() -> None:
+    stale = check(Status.FAIL, name="checkpoint", measured=1, detail="it was made from checkpoint 123")
+    assert "it was made from checkpoint 123" in printed(replace(failing(), checks=(*failing().checks, stale)))
+
+
 def test_the_same_cause_of_several_configurations_is_told_once() -> None:
     shown = replace(usual(), verdict=Verdict.FAIL, diagnosis=tuple(replace(CAUSE, config=name) for name in NAMES))
     text = printed(shown)
