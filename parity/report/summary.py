@@ -17,13 +17,11 @@ COLUMNS = {
     "configuration": ":---",
     "images agree": "---:",
     "matched": "---:",
-    "missed": "---:",
-    "ghosts": "---:",
+    "missed, ghosts": "---:",
     "AP reference": "---:",
     "AP candidate": "---:",
     "change, 95 % interval": "---:",
-    "reference ms": "---:",
-    "candidate ms": "---:",
+    "ms, reference and candidate": "---:",
     "faster by, 95 % interval": "---:",
 }
 CHECKS = {"": ":---", "check": ":---", "configuration": ":---", "measured": "---:", "limit": "---:", "noise": "---:", "cause": ":---"}
@@ -61,13 +59,15 @@ def configuration(config: ConfigResult) -> Iterator[str]:
     yield cell(config.id)
     yield f"{counts.images_agreeing}/{counts.images}"
     yield f"{counts.matched}/{counts.reference_detections}"
-    yield from (str(counts.missed), str(counts.ghosts))
+    yield f"{counts.missed}, {counts.ghosts}"
     sides = (metrics.reference.AP, metrics.candidate.AP) if metrics else (None, None)
     yield from (number(side, ".4f") for side in sides)
     yield ap_change(config)
-    times = (latency.reference.median, latency.candidate.median) if latency else (None, None)
-    yield from (number(time, ".1f") for time in times)
-    yield UNDEFINED if latency is None else "{:.2f}x ({:.2f} to {:.2f})".format(latency.speedup.value, *latency.speedup.ci95)
+    if latency is None:
+        yield from (UNDEFINED, UNDEFINED)
+    else:
+        yield on_one_line(f"{latency.reference.median:.1f}, {latency.candidate.median:.1f}")
+        yield f"{latency.speedup.value:.2f}x {on_one_line('({:.2f} to {:.2f})'.format(*latency.speedup.ci95))}"
 
 
 def ap_change(config: ConfigResult) -> str:
@@ -75,7 +75,12 @@ def ap_change(config: ConfigResult) -> str:
     if config.metrics is None:
         return UNDEFINED
     delta = config.metrics.delta["AP"]
-    return signed(delta.value) if delta.ci95 is None else f"{signed(delta.value)} ({interval(delta.ci95)})"
+    return signed(delta.value) if delta.ci95 is None else f"{signed(delta.value)} {on_one_line(f'({interval(delta.ci95)})')}"
+
+
+def on_one_line(numbers: str) -> str:
+    """Numbers that are not torn apart where a table is narrow."""
+    return numbers.replace(" ", "&nbsp;")
 
 
 def open_checks(result: Judged) -> Iterator[str]:
