@@ -88,7 +88,7 @@ class Bars:
         finally:
             self.running -= 1
             self.bars.remove_task(task)
-            self.bars.update(self.between, visible=not self.running, description="working")
+            self.bars.reset(self.between, visible=not self.running, description="working")
 
 
 class Count(MofNCompleteColumn):
