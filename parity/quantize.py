@@ -26,7 +26,7 @@ from parity.judging import Outcome, judge_contest
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import truths_of
 from parity.models import Checkpoint, is_checkpoint
-from parity.open_gate import Gate, Track, checkpoint_of, class_map, phase, untracked
+from parity.open_gate import Gate, Track, checkpoint_of, class_map, phase, session_of, untracked
 from parity.request import DEFAULT_SIZE, GateRequest, Size
 from parity.sensitivity import fewest, most_in_float, ranked
 from parity.spec import STRICT
@@ -206,7 +206,8 @@ def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
 def time_against(bench: Workbench, file: Path) -> LatencyComparison:
     """The float32 file and this one in turn, on one calibration image."""
     tensor = bench.making.ingredients.images[0]
-    return compare_latency(partial(bench.plain.run, tensor), partial(bench.gate.sessions[str(file)].run, tensor))
+    timed = session_of(bench.gate, file, threads=bench.gate.request.threads)
+    return compare_latency(partial(bench.plain.run, tensor), partial(timed.run, tensor))
 
 
 def step_of(outcome: Outcome, latency: LatencyComparison, *, size_mb: float, returned: int) -> Step:
