@@ -86,11 +86,6 @@ class Tried:
     outcome: Outcome
     step: Step
 
-    @property
-    def drop(self) -> float:
-        """The checkpoint's AP less the file's; infinite where it is undefined, so that it is within no budget."""
-        return float("inf") if self.step.drop is None else self.step.drop
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workbench:
@@ -187,12 +182,12 @@ def sensitivity_order(bench: Workbench, track: Track) -> tuple[str, ...]:
 
 def passes(budget: float, tried: Tried) -> bool:
     """Whether AP keeps the budget, and the gate's statistics are sure of it."""
-    return tried.drop <= budget and conclude(tried.outcome.checks) is Verdict.PASS
+    return tried.step.drop <= budget and conclude(tried.outcome.checks) is Verdict.PASS
 
 
 def acceptable(budget: float, tried: Tried) -> bool:
     """Whether AP keeps the budget as far as it was measured, and nothing else failed."""
-    return tried.drop <= budget and conclude(tried.outcome.checks) is not Verdict.FAIL
+    return tried.step.drop <= budget and conclude(tried.outcome.checks) is not Verdict.FAIL
 
 
 def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
