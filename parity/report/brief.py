@@ -43,8 +43,8 @@ def brief_blocks(result: Result) -> Iterator[RenderableType]:
     for cause, configs in told_causes(result):
         yield from diagnosis_block(cause, configs)
     yield from summary_table(result.configs)
-    yield from margin_lines(result)
-    yield from unchecked_lines(result)
+    below = [*margin_lines(result), *unchecked_lines(result)]
+    yield from ([Text(), *below] if below else [])
     yield from open_table(result)
     yield from check_blocks([*unexplained(result), *of_status(result, Status.WAIVED)], total=len(result.configs))
     yield from note_lines(told_notes(result))
@@ -114,7 +114,6 @@ def margin_lines(result: Result) -> Iterator[RenderableType]:
     measured = [check for check in of_status(result, Status.PASS) if check.name in NOISE and check.measured is not None]
     worst = [max(group, key=lambda check: check.measured or 0.0) for group in alike(measured, attrgetter("name"))]
     if result.verdict is Verdict.PASS:
-        yield from (Text() for _ in worst[:1])
         yield from map(margin, worst)
 
 
