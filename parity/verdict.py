@@ -77,7 +77,8 @@ class Check:
         """The check in words: what was measured, what is allowed and why, and where."""
         head = f"{self.config}: {self.name} {self.status}: measured {self.measured}, limit {self.limit} ({self.origin})"
         head = "; ".join(filter(None, (head, self.noise_floors)))
-        return "\n    ".join(map(display_whole, filter(None, (head, self.detail))))
+        seen = [f"seen: {self.detail}"] if self.detail else []  # so that no name begins a line, where GitHub's runner looks for commands
+        return "\n    ".join(map(display_whole, (head, *seen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class Diagnosis:
 
     def explain(self) -> str:
         """The cause in words, with its evidence and its fix."""
-        lines = (f"{self.config}: CAUSE {self.title}", self.message, f"evidence: {self.evidence}", f"fix: {self.fix}")
+        lines = (f"{self.config}: CAUSE {self.title}", f"what: {self.message}", f"evidence: {self.evidence}", f"fix: {self.fix}")
         return "\n    ".join(map(display_whole, lines))
 
 
