@@ -172,7 +172,8 @@ def test_outside_of_ci_nothing_is_said(pytester: pytest.Pytester, summary: Path,
 
 def test_every_configuration_has_its_numbers_in_the_junit_file(pytester: pytest.Pytester) -> None:
     answering(pytester, status="fail")
-    pytester.runpytest_subprocess(*SUITE, "-k", "detects", "--junitxml=junit.xml")
+    result = pytester.runpytest_subprocess(*SUITE, "-k", "detects", "--junitxml=junit.xml", "-W", "error")
+    result.assert_outcomes(failed=2, deselected=7)
     first, second = properties(pytester.path / "junit.xml")
     assert (first["configuration"], second["configuration"]) == ("m-onnx-320", "m-torchscript-320")
     assert {name: first[name] for name in ("verdict", "AP_reference", "AP_candidate", "matched", "latency_candidate_ms")} == {
