@@ -192,7 +192,7 @@ def acceptable(budget: float, tried: Tried) -> bool:
 
 def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
     """Write, judge and time the file with these layers in float."""
-    file = phase(bench.gate.track, f"make INT8 with {len(returned)} layers in float", partial(bench.making.file, returned))
+    file = phase(bench.gate.track, f"make INT8, layers in float: {len(returned)}", partial(bench.making.file, returned))
     outcome = judge_contest(bench.gate, model_contest(bench.gate, file, bench.request.size))
     latency = phase(bench.gate.track, f"time {outcome.result.id}", partial(time_against, bench, file))
     return Tried(file, outcome, step_of(outcome, latency, size_mb=bench.making.size_mb(file), returned=len(returned)))
