@@ -28,7 +28,6 @@ def print_quantization(found: Quantization, console: Console) -> None:
         console.print(block)
     for line in note_lines(found.notes):
         console.print(line)
-    console.print()
     for text in closing(found):
         console.print(text)
 
