@@ -102,6 +102,8 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Say what no test says: stored results that nothing reads, waivers that do nothing; and tell the CI what was judged."""
+    if hasattr(config, "workerinput"):  # pytest-xdist ends its workers like any run, and theirs is not the whole
+        return
     for line in closing_lines(config):
         terminalreporter.write_line(f"parity: {line}", yellow=True)
     for line in ci_lines(config, os.environ, exit_status=exitstatus):
