@@ -77,6 +77,8 @@ Report = Annotated[Path | None, typer.Option("--report", help=REPORT_HELP, metav
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."
 Terms = Annotated[Path | None, typer.Option("--terms", help=TERMS_HELP, metavar="JSON")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]
+VERBOSE_HELP = "Print all that was measured and every check that did not pass, beyond what fits a screen."
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help=VERBOSE_HELP)]
 EndToEnd = Annotated[bool, typer.Option("--end-to-end", help="Take the one-to-one head of v10 and 26, which needs no NMS.")]
 Trust = Annotated[
     list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from parity.exhibits import Exhibit, exhibit_of
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import Evaluation
-from parity.open_gate import Gate, class_map, reference_spec, with_thresholds
+from parity.open_gate import Gate, class_map, phase, reference_spec, with_thresholds
 from parity.pipeline import Observation
 from parity.records import evaluation, record
 from parity.request import size_label
@@ -67,7 +68,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
-    metrics, accuracy, curves = contest_accuracy(gate, contest, observed)
+    metrics, accuracy, curves = phase(gate.track, f"measure AP of {contest.id}", partial(contest_accuracy, gate, contest, observed))
     result = ConfigResult(
         contest.id,
         contest.backend,
@@ -77,7 +78,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         observed.thresholds.iou,
         count(comparisons),
         metrics,
-        time_contest(gate, contest) if gate.request.latency else None,
+        phase(gate.track, f"time {contest.id}", partial(time_contest, gate, contest)) if gate.request.latency else None,
         accuracy,
         gate.profile,
         sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
@@ -107,7 +108,7 @@ def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: S
     reference, candidate = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
     sides = Sides(reference, candidate, comparisons, rounding, observed.thresholds)
     try:
-        return name_causes(gate, contest, sides)
+        return phase(gate.track, f"look for the cause in {contest.id}", partial(name_causes, gate, contest, sides))
     except ParityError as failure:  # the verdict stands without its causes
         return Causes(unexplained=f"the causes were not found: {failure}")
 

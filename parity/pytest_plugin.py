@@ -15,7 +15,7 @@ from parity.errors import ParityError
 from parity.options import parse_sizes, split
 from parity.project_file import find_waivers
 from parity.request import Size
-from parity.suite.records import OUTPUT, closing_lines, records, take_in
+from parity.suite.records import OUTPUT, ci_lines, closing_lines, records, take_in
 
 if TYPE_CHECKING:
     from parity.verdict import Result
@@ -72,11 +72,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test that has gated something shows what did not pass and why: ``assert`` alone shows a verdict."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that has gated something has its numbers in the JUnit file, and shows what did not pass and why where it failed."""
+    gated = item.config.stash.get(GATED, [])
+    if call.when == "call" and gated:
+        from parity.report.properties import result_properties  # noqa: PLC0415 - loads NumPy
+
+        item.user_properties.extend(pair for result in gated for pair in result_properties(result))
     report = yield
     if report.failed:
-        red = (result for result in item.config.stash.get(GATED, []) if result.verdict != "pass")
+        red = (result for result in gated if result.verdict != "pass")
         report.sections += [("parity gate", result.explain()) for result in red]
     return report
 
@@ -95,10 +100,14 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     take_in(node.config, getattr(node, "workeroutput", {}).get(OUTPUT, {}))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what no test says: stored results that nothing reads, waivers that do nothing."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Say what no test says: stored results that nothing reads, waivers that do nothing; and tell the CI what was judged."""
+    if hasattr(config, "workerinput"):  # pytest-xdist ends its workers like any run, and theirs is not the whole
+        return
     for line in closing_lines(config):
         terminalreporter.write_line(f"parity: {line}", yellow=True)
+    for line in ci_lines(config, os.environ, exit_status=exitstatus):
+        terminalreporter.write_line(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +221,14 @@ def parity_gate(pytestconfig: pytest.Config) -> Callable[..., Result]:
     ``result.explain()`` is the same as text.
     """
     from parity.suite.running import gate_from_options  # noqa: PLC0415 - loads NumPy and the runtimes
+    from parity.suite.telling import as_text  # noqa: PLC0415
 
     gate = gate_from_options(settings(pytestconfig))
 
     def remembered(reference: str | Path | None = None, **options: Any) -> Result:
         result = gate(reference, **options)
         pytestconfig.stash.setdefault(GATED, []).append(result)
+        records(pytestconfig)["gated"].append(as_text(result))
         return result
 
     return remembered

@@ -28,21 +28,23 @@ def bench(
     check_target(json, inputs=(*named, data))
     targets, sizes = split(to), parse_sizes(imgsz)
     batches, counts = parse_counts("--batch", batch) or (1,), parse_counts("--threads", threads)
-    from parity.bench import BenchRequest, run_bench
-    from parity.report.bench import print_bench
     from parity.report.terminal import progress
 
-    request = BenchRequest(
-        named,
-        targets=targets,
-        sizes=sizes,
-        batches=batches,
-        threads=counts,
-        data=data,
-        runs=runs,
-        trusted=frozenset(trust_checkpoint or ()),
-    )
     with progress(in_background=False) as follow:
+        from parity.bench import BenchRequest, run_bench
+
+        request = BenchRequest(
+            named,
+            targets=targets,
+            sizes=sizes,
+            batches=batches,
+            threads=counts,
+            data=data,
+            runs=runs,
+            trusted=frozenset(trust_checkpoint or ()),
+        )
         found = run_bench(request, track=follow)
+    from parity.report.bench import print_bench
+
     show(found, json, print_bench)
     return 0

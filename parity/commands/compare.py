@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from parity import arguments
 from parity.cache_folder import cache_folder
-from parity.commands.running import basic_request, judged, show
+from parity.commands.running import basic_request, judged, show, tell_ci
 from parity.options import least_speedup
 from parity.report.output import check_page, check_target, make_folder, write_text
 
@@ -38,6 +38,7 @@ def compare(
     latency_fail: arguments.LatencyFail = None,
     no_diagnosis: arguments.NoDiagnosis = False,
     no_cache: arguments.NoCache = False,
+    verbose: arguments.Verbose = False,
 ) -> int:
     """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
     basic = basic_request(
@@ -70,9 +71,11 @@ def compare(
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     check_page(report, inputs=request.inputs)  # which may lie in that folder
+    result = judged(request)
+    from parity.report.brief import print_brief
     from parity.report.text import print_result, report_text
 
-    result = judged(request)
-    show(result, out / "result.json", print_result)
+    show(result, out / "result.json", print_result if verbose else print_brief)
     write_text(report_text(result), out / "report.txt")
+    tell_ci(result)
     return result.verdict.exit_code

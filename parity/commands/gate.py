@@ -9,7 +9,7 @@ import typer
 
 from parity import arguments
 from parity.cache_folder import cache_folder
-from parity.commands.running import basic_request, judged, show
+from parity.commands.running import basic_request, judged, show, tell_ci
 from parity.errors import UsageError
 from parity.limits import Profile
 from parity.options import least_speedup, share, split
@@ -52,6 +52,7 @@ def gate(
     no_diagnosis: arguments.NoDiagnosis = False,
     no_cache: arguments.NoCache = False,
     workers: arguments.Workers = 1,
+    verbose: arguments.Verbose = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     explains = ctx.info_name == "diagnose"
@@ -96,9 +97,11 @@ def gate(
     )
     check_target(json, inputs=request.inputs)
     check_page(report, inputs=request.inputs)
+    result = judged(request)
+    from parity.report.brief import print_brief
     from parity.report.causes import print_diagnosis
     from parity.report.text import print_result
 
-    result = judged(request)
-    show(result, json, print_diagnosis if explains else print_result)
+    show(result, json, print_result if verbose else print_diagnosis if explains else print_brief)
+    tell_ci(result)
     return result.verdict.exit_code

@@ -13,26 +13,28 @@ from typing import Any
 import pytest
 
 from parity.display import display
+from parity.report.ci import in_ci
 
 QUESTIONS = DETECTIONS, ACCURACY, BASELINE = ("detections", "accuracy", "baseline")
 OUTPUT = "parity_records"
 # plain lists and dicts, since they travel between processes: which question was answered of which configuration; the name of its
-# baseline by configuration; name, configuration and status of every check
+# baseline by configuration; name, configuration and status of every check; what the CI is told of every answer and of every gate of a
+# test of somebody's own, as JSON
 Records = dict[str, Any]
 RECORDS: pytest.StashKey[Records] = pytest.StashKey()
 
 
 def records(config: pytest.Config) -> Records:
     """The records of this process, and in the one that reports those of its workers as well."""
-    return config.stash.setdefault(RECORDS, {"answered": [], "baselines": {}, "checks": []})
+    return config.stash.setdefault(RECORDS, {"answered": [], "baselines": {}, "checks": [], "told": [], "gated": []})
 
 
 def take_in(config: pytest.Config, theirs: Records) -> None:
     """Add the records of a worker."""
     own = records(config)
-    own["answered"] += theirs.get("answered", [])
+    for name in ("answered", "checks", "told", "gated"):
+        own[name] += theirs.get(name, [])
     own["baselines"].update(theirs.get("baselines", {}))
-    own["checks"] += theirs.get("checks", [])
 
 
 def closing_lines(config: pytest.Config) -> Iterator[str]:
@@ -44,6 +46,18 @@ def closing_lines(config: pytest.Config) -> Iterator[str]:
     if whole:
         yield from unused_lines(config, own["baselines"])
     yield from waiver_lines(config, own["checks"], whole=whole)
+
+
+def ci_lines(config: pytest.Config, environ: Mapping[str, str], *, exit_status: int) -> Iterator[str]:
+    """Tell the CI that runs this what was judged: its summary is appended to, and what its log should show is returned."""
+    own = records(config)
+    if not in_ci(environ) or not (own["told"] or own["gated"]):
+        return
+    from parity.pytest_plugin import settings  # noqa: PLC0415
+    from parity.suite.telling import tell_all  # noqa: PLC0415 - loads NumPy
+
+    names = [path.name for path in settings(config).checkpoints]
+    yield from tell_all(own, names, environ, exit_status=exit_status)
 
 
 def is_whole(config: pytest.Config, own: Records) -> bool:

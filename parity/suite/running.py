@@ -24,6 +24,7 @@ from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
 from parity.suite.int8 import BY_BACKEND, quantized_contest
 from parity.suite.records import Records
+from parity.suite.telling import Told, as_text
 from parity.verdict import Check, Diagnosis, Result, Status, failure_text
 from parity.waiver_files import read_waivers
 from parity.waivers import waive
@@ -82,7 +83,9 @@ class Gates:
         self.records["checks"] += [(check.name, check.config, str(check.status)) for check in made]
         today = datetime.now(UTC).date()
         waivers = read_waivers(self.settings.waivers, today=today) if self.settings.waivers else ()
-        require(waive(made, waivers, today=today), self.outcome(config).causes)
+        outcome, held = self.outcome(config), waive(made, waivers, today=today)
+        self.records["told"].append(as_text(Told(outcome.result, held, outcome.causes)))
+        require(held, outcome.causes)
 
 
 def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
