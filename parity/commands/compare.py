@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from parity import arguments
 from parity.cache_folder import cache_folder
-from parity.commands.running import basic_request, judged, show
+from parity.commands.running import basic_request, shown
 from parity.options import least_speedup
-from parity.report.output import check_page, check_target, make_folder, write_text
+from parity.report.output import check_outside, check_page, check_target, make_folder, write_text
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
 
@@ -39,7 +39,7 @@ def compare(
     no_diagnosis: arguments.NoDiagnosis = False,
     no_cache: arguments.NoCache = False,
 ) -> int:
-    """The gate without labels: AP is not checked. Writes result.json and report.txt; exit codes as of gate."""
+    """The gate without labels: AP is not checked. Writes what both sides find on every image, drawn and as JSON; exit codes as of gate."""
     basic = basic_request(
         reference,
         imgsz=imgsz,
@@ -67,12 +67,24 @@ def compare(
         profile=profile,
         cache=None if no_cache else cache_folder(),
         report=report,
+        photos=out,
     )
+    check_outside(out, images)
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     check_page(report, inputs=request.inputs)  # which may lie in that folder
+    from parity.report.photo_table import photos_text, print_photos
+    from parity.report.photos import write_photos
+    from parity.report.terminal import progress, stdout_console
     from parity.report.text import print_result, report_text
+    from parity.wire import to_json
 
-    result = judged(request)
-    show(result, out / "result.json", print_result)
-    write_text(report_text(result), out / "report.txt")
+    found = shown(request)
+    result = found.result
+    write_text(to_json(result, indent=2) + "\n", out / "result.json")
+    with progress() as follow:
+        photos = write_photos(out, result, found.exhibits, track=follow)
+    write_text(report_text(result) + photos_text(photos), out / "report.txt")
+    console = stdout_console()
+    print_photos(photos, console)
+    print_result(result, console)
     return result.verdict.exit_code
