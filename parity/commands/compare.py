@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parity import arguments
 from parity.cache_folder import cache_folder
 from parity.commands.running import basic_request, shown
 from parity.options import least_speedup
 from parity.report.output import check_outside, check_page, check_target, make_folder, write_text
+
+if TYPE_CHECKING:
+    from parity.gate import Shown
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
 
@@ -72,19 +77,24 @@ def compare(
     check_outside(out, images)
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     check_page(report, inputs=request.inputs)  # which may lie in that folder
+    found = shown(request)
+    write_and_print(out, found)
+    return found.result.verdict.exit_code
+
+
+def write_and_print(out: Path, found: Shown) -> None:
+    """Write the result, then what it shows of every photo; print both, the verdict last."""
     from parity.report.photo_table import photos_text, print_photos
     from parity.report.photos import write_photos
-    from parity.report.terminal import progress, stdout_console
+    from parity.report.terminal import progress, safe, stdout_console
     from parity.report.text import print_result, report_text
     from parity.wire import to_json
 
-    found = shown(request)
-    result = found.result
-    write_text(to_json(result, indent=2) + "\n", out / "result.json")
+    write_text(to_json(found.result, indent=2) + "\n", out / "result.json")
     with progress() as follow:
-        photos = write_photos(out, result, found.exhibits, track=follow)
-    write_text(report_text(result) + photos_text(photos), out / "report.txt")
+        photos = write_photos(out, found.result, found.exhibits, track=follow)
+    write_text(report_text(found.result) + photos_text(photos), out / "report.txt")
     console = stdout_console()
     print_photos(photos, console)
-    print_result(result, console)
-    return result.verdict.exit_code
+    console.print(safe(f"pictures, detections and charts: {out}"), "", sep="\n")
+    print_result(found.result, console)

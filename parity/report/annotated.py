@@ -22,8 +22,8 @@ from parity.report.plotting import font_file, legible
 QUALITY = 90
 LARGEST_SIDE = 65_500  # px: what libjpeg writes
 SMALLEST_SIDE = 400  # px: what is smaller is enlarged by a whole number as far as this, or no text fits on it
-TEXT_SHARE, LINE_SHARE = 42, 7  # of the picture's mean side: height of the text; of that: width of a line
-SMALLEST_TEXT = 10  # px
+TEXT_SHARE, LINE_SHARE = 38, 7  # of the picture's mean side: height of the text; of that: width of a line
+SMALLEST_TEXT = 11  # px
 CROWD, CROWDED_TEXT = 25, 0.75  # more detections than this get smaller text
 GOLDEN = 0.618034  # of a turn of the hue from one class to the next: the largest steps for any number of classes
 LIGHT = 0.45  # relative luminance from which black is more legible than white

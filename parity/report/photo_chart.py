@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parity.limits import MATCH_IOU
 from parity.photos import PhotosComparison, SideCounts, SideDetections
-from parity.report.plotting import CANDIDATE, REFERENCE, legible, write_chart
+from parity.report.plotting import CANDIDATE, OTHERS, REFERENCE, legible, write_chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-INCHES = (13.0, 9.0)
+INCHES = (14.0, 9.5)
+LAYOUT: Any = [["photos", "photos", "photos"], ["confidence", "overlap", "classes"]]
 MOST_NAMES = 20  # photos that are named below their bars
 MOST_CLASSES = 16
 LONGEST = 22  # characters of a name at an axis
@@ -29,12 +31,12 @@ def write_photo_chart(target: Path, found: PhotosComparison, sides: tuple[SideDe
     """Write the charts of one configuration; ``sides`` are the reference's and the candidate's detections."""
 
     def draw(figure: Figure) -> None:
-        figure.suptitle(title(found))
-        (detections, confidences), (overlaps, classes) = figure.subplots(2, 2)
-        draw_detections(detections, found)
-        draw_confidences(confidences, found, sides)
-        draw_overlaps(overlaps, found)
-        draw_classes(classes, found)
+        figure.suptitle(title(found), fontweight="bold")
+        axes = figure.subplot_mosaic(LAYOUT, height_ratios=(4, 5))
+        draw_detections(axes["photos"], found)
+        draw_confidences(axes["confidence"], found, sides)
+        draw_overlaps(axes["overlap"], found)
+        draw_classes(axes["classes"], found)
 
     write_chart(target, draw, inches=INCHES)
 
@@ -55,7 +57,7 @@ def draw_detections(axes: Axes, found: PhotosComparison) -> None:
     """Detections per photo: named bars of a few photos, of many the counts from most to fewest, differences on top."""
     counts = np.array([(image.reference.detections, image.candidate.detections) for image in found.images])
     differ = (counts[:, 0] != counts[:, 1]).sum()
-    axes.set_title(f"Detections per photo: {counts[:, 0].sum()} and {counts[:, 1].sum()}, {differ} photos differ in number")
+    axes.set_title(f"Detections per photo: {counts[:, 0].sum()} and {counts[:, 1].sum()}, another number on {differ} of {len(counts)}")
     axes.set_ylabel("detections")
     if len(counts) <= MOST_NAMES:
         names = [shortened(image.file_name) for image in found.images]
@@ -85,7 +87,8 @@ def paired_bars(axes: Axes, counts: np.ndarray, names: Sequence[str], found: Pho
     for side, (shift, colour) in enumerate(((-BARS / 2, REFERENCE), (BARS / 2, CANDIDATE))):
         bars = axes.bar(places + shift, counts[:, side], BARS, color=colour, label=labels(found)[side])
         axes.bar_label(bars, fontsize=8)
-    axes.set_xlim(-max(0.6, 2 - len(names) / 2), len(names) - 1 + max(0.6, 2 - len(names) / 2))  # one photo is no wall
+    room = max(0.6, 3 - len(names) / 2)  # or one photo is as wide as a wall
+    axes.set_xlim(-room, len(names) - 1 + room)
     axes.set_xticks(places, names, fontsize=8)
     axes.margins(y=0.12)
     axes.grid(visible=False, axis="x")
@@ -93,18 +96,16 @@ def paired_bars(axes: Axes, counts: np.ndarray, names: Sequence[str], found: Pho
 
 def draw_confidences(axes: Axes, found: PhotosComparison, sides: tuple[SideDetections, SideDetections]) -> None:
     """How the scores of both sides are distributed."""
-    axes.set_title("Confidence")
+    axes.set_title(f"Confidence, threshold {found.settings.conf:g}")
     axes.set_xlabel("score")
     axes.set_ylabel("detections")
     bins = np.linspace(0, 1, 41).tolist()
     scores = [[each.score for image in side.images for each in image.detections] for side in sides]
-    reference, candidate = labels(found)
-    axes.hist(scores[0], bins, color=REFERENCE, alpha=0.45, label=reference)
-    axes.hist(scores[1], bins, histtype="step", color=CANDIDATE, linewidth=1.6, label=candidate)
-    axes.axvline(found.settings.conf, color="0.4", linestyle=":", label=f"threshold {found.settings.conf:g}")
+    axes.hist(scores[0], bins, color=REFERENCE, alpha=0.45)
+    axes.hist(scores[1], bins, histtype="step", color=CANDIDATE, linewidth=1.6)
+    axes.axvline(found.settings.conf, color="0.4", linestyle=":")
     axes.set_xlim(0, 1)
     whole_numbers(axes.yaxis)
-    axes.legend(loc="upper left" if found.settings.conf > 0.5 else "upper right")  # noqa: PLR2004 - where there is room
 
 
 def draw_overlaps(axes: Axes, found: PhotosComparison) -> None:
@@ -117,14 +118,14 @@ def draw_overlaps(axes: Axes, found: PhotosComparison) -> None:
         axes.set_title("Overlap: no matched pairs")
         axes.set_xlim(MATCH_IOU, 1)
         return
-    axes.set_title(
-        f"Overlap of {len(overlaps)} matched of {total}: median {found.total.iou.median:.4f}, lowest {found.total.iou.lowest:.4f}"
-    )
+    median, least = (floor(value * 1e5) / 1e5 for value in (found.total.iou.median, found.total.iou.lowest))  # 1 is the same box only
+    axes.set_title(f"Overlap of {len(overlaps)} matched of {total}:\nmedian {median:.5f}, lowest {least:.5f}")
     lowest = min(LOWEST_OVERLAP, found.total.iou.lowest)
-    axes.hist(overlaps, np.linspace(lowest, 1, 41).tolist(), color=CANDIDATE)
+    axes.hist(overlaps, np.linspace(lowest, 1, 41).tolist(), color=OTHERS[0])
     axes.set_yscale("symlog", linthresh=1)  # one pair apart is seen beside a thousand that are not
     axes.set_xlim(lowest, 1)
     axes.set_ylim(0)
+    axes.yaxis.set_major_formatter("{x:.0f}")
 
 
 def draw_classes(axes: Axes, found: PhotosComparison) -> None:
@@ -132,20 +133,19 @@ def draw_classes(axes: Axes, found: PhotosComparison) -> None:
     counts = by_class(found)
     shown = sorted(counts, key=lambda key: (-max(counts[key]), key))[:MOST_CLASSES]
     rest = f", {len(shown)} shown" if len(shown) < len(counts) else ""
-    only = [f"{len(part)} only {side}" for side, part in coverage_words(found) if part]
-    axes.set_title(f"Classes found: {len(counts)}{rest}" + "".join(f", {words}" for words in only))
+    only = ", ".join(f"{len(part)} only {side}" for side, part in coverage_words(found) if part)
+    axes.set_title(f"Classes found: {len(counts)}{rest}\n{only or 'each by both sides'}")
     axes.set_xlabel("detections")
     numbers = np.array([counts[key] for key in shown]).reshape(-1, 2)
     places = np.arange(len(shown))
     for side, (shift, colour) in enumerate(((-BARS / 2, REFERENCE), (BARS / 2, CANDIDATE))):
-        bars = axes.barh(places + shift, numbers[:, side], BARS, color=colour, label=labels(found)[side])
+        bars = axes.barh(places + shift, numbers[:, side], BARS, color=colour)
         axes.bar_label(bars, fontsize=8, padding=2)
     axes.set_yticks(places, [shortened(name) for _, name in shown], fontsize=8)
     axes.set_ylim(max(len(shown), 3) - 0.4, -0.6)
     axes.margins(x=0.1)
     axes.grid(visible=False, axis="y")
     whole_numbers(axes.xaxis)
-    axes.legend(loc="lower right")
 
 
 def by_class(found: PhotosComparison) -> dict[tuple[int, str], tuple[int, int]]:

@@ -14,6 +14,7 @@ from parity.report.overlays import Kind
 from parity.report.terminal import plain_console, safe, table, titled
 
 FITTING = 10  # photos of a table that fits a screen
+LONGEST_NAME = 22  # columns of a photo's name, before it is folded
 MOST_OBJECTS = 8  # classes that are told of one photo
 WEIGHTS = {"missed": 4, "ghosts": 4, "class_flips": 4, "shifted": 2, "rescored": 1, "edges": 0.01}  # as images of a report are ranked
 WORDS = {"missed": Kind.MISSED.words, "ghosts": "ghost", "class_flips": Kind.CLASS_FLIP.words}
@@ -37,21 +38,25 @@ def photos_text(found: Sequence[PhotosComparison]) -> str:
 def photos_table(found: PhotosComparison, *, most: int) -> RenderableType:
     """A row for each photo and side, then all photos together."""
     rows = table("photo", "side", "found", "objects", "confidence", "agree", left=2)
-    for place, (least, largest) in zip((0, 1, 3), ((12, 22), (7, 11), (16, None)), strict=True):
-        rows.columns[place].min_width, rows.columns[place].max_width = least, largest
+    for column, least in zip(rows.columns, (8, 7, 5, 10, 10, 5), strict=True):
+        column.min_width, column.vertical = least, "top"
+    rows.columns[0].max_width = LONGEST_NAME
     rows.columns[3].justify = rows.columns[5].justify = "left"
-    rows.columns[2].no_wrap = rows.columns[4].no_wrap = rows.columns[5].no_wrap = True
-    for column in rows.columns:
-        column.vertical = "top"
     for image in shown_images(found, most=most):
         add_rows(rows, found, safe(image.file_name), image, agree=("yes", "green") if image.agrees else ("no", "red"))
         if differs := differences_text(image):
             rows.add_row("", "", "", Text(differs, style="red"), "", "")
+    if len(found.images) > 1:
+        add_total(rows, found)
+    return titled(f"Photos: {found.settings.config} at confidence {found.settings.conf:g}", rows)
+
+
+def add_total(rows: Table, found: PhotosComparison) -> None:
+    """The rows of all photos together."""
     rows.add_section()
     counts = found.total.parity
-    all_agree = "green" if counts.images_agreeing == counts.images else "red"
-    add_rows(rows, found, Text(photos_word(counts.images)), found.total, agree=(f"{counts.images_agreeing}/{counts.images}", all_agree))
-    return titled(f"Photos: {found.settings.config} at confidence {found.settings.conf:g}", rows)
+    style = "green" if counts.images_agreeing == counts.images else "red"
+    add_rows(rows, found, Text(f"all {counts.images} photos"), found.total, agree=(f"{counts.images_agreeing}/{counts.images}", style))
 
 
 def add_rows(rows: Table, found: PhotosComparison, name: Text, both: PhotoComparison | AllPhotos, *, agree: tuple[str, str]) -> None:
@@ -118,8 +123,3 @@ def coverage_lines(classes: Coverage) -> Iterator[str]:
             yield f"only the {side} finds: {', '.join(names)}"
     if not classes.only_reference and not classes.only_candidate:
         yield f"both sides find the same {len(classes.both)} classes"
-
-
-def photos_word(number: int) -> str:
-    """How many photos."""
-    return "1 photo" if number == 1 else f"all {number} photos"

@@ -144,7 +144,7 @@ def targets(files: PhotoFiles, stems: Sequence[str]) -> Iterator[Path]:
 def picture_stems(names: Sequence[str]) -> tuple[str, ...]:
     """A name for the picture of each file, in their order, no two alike even where case does not count.
 
-    It is the file's own stem; of several with one stem the others keep their suffix, then also their folders, then get a number. The
+    It is the file's own stem; of several with one stem the others keep their folders, then also their suffix, then get a number. The
     first is the one that lies least deep, a ``.jpg`` before others, so that it is called after its picture whatever lies beside it.
     """
     stems: dict[int, str] = {}
@@ -164,7 +164,7 @@ def plainness(name: str) -> tuple[int, bool, str]:
 def stem_options(name: str) -> Iterator[str]:
     """The names that a picture may have, the plainest first."""
     path = PurePosixPath(name)
-    yield from map(writable, (path.stem, path.name, "_".join((*path.parts[:-1], path.stem)), "_".join(path.parts)))
+    yield from map(writable, (path.stem, "_".join((*path.parts[:-1], path.stem)), "_".join(path.parts)))
     number = 2
     while True:
         yield f"{writable(path.stem)}_{number}"

@@ -21,7 +21,7 @@ SHAPES = Path(__file__).parents[2] / "fixtures/shapes/images/val"
 PHOTOS = {
     "crowd.jpg": ("crowd_two_classes_0.jpg", "crowd"),
     "crowd.png": ("tower.png", "crowd.png"),
-    "holiday/crowd.jpg": ("val_0028.jpg", "crowd.jpg"),
+    "holiday/crowd.jpg": ("val_0028.jpg", "holiday_crowd"),
     "a b (\u732b) $x.jpeg": ("border_0.jpg", "a b (\u732b) $x"),
     "turned.jpg": ("exif_orientation_6.jpg", "turned"),
     "nothing.webp": ("empty.jpg", "nothing"),
@@ -82,6 +82,7 @@ def test_a_healthy_export_writes_every_promised_file_and_changes_no_photo(
     assert "photo side found objects confidence agree" in shown
     assert "all 6 photos pytorch" in shown
     assert "6/6" in shown
+    assert f"pictures, detections and charts: {tmp_path / 'outputs'}" in shown
 
 
 def test_what_is_written_agrees_with_itself_and_with_the_result(compare: Callable[..., int], tmp_path: Path) -> None:
@@ -108,9 +109,9 @@ def test_pictures_are_upright_and_as_large_as_the_photo_says(compare: Callable[.
 
 
 def test_a_second_run_on_the_same_folder_finds_the_same(compare: Callable[..., int], tmp_path: Path) -> None:
-    compare()
+    compare("--no-cache")
     before = tree_digest(tmp_path / "outputs")
-    compare()
+    compare("--no-cache")
     assert tree_digest(tmp_path / "outputs") == before
 
 
@@ -136,7 +137,7 @@ def test_several_sizes_have_a_folder_each(compare: Callable[..., int], exported:
 
 
 def test_two_lists_of_detections_are_named_by_number(compare: Callable[..., int], photos: Path, tmp_path: Path) -> None:
-    rows = [{"file_name": "crowd.jpg", "category_id": 1, "bbox": [10, 10, 40, 40], "score": 0.9}]
+    rows = [{"file_name": "turned.jpg", "category_id": 1, "bbox": [10, 10, 40, 40], "score": 0.9}]
     (tmp_path / "a.json").write_text(json.dumps(rows))
     words = ["--reference", str(tmp_path / "a.json"), "--candidate", str(tmp_path / "a.json"), "--images", str(photos)]
     main(["compare", *words, "--out", str(tmp_path / "outputs"), "--no-latency"])

@@ -54,7 +54,7 @@ def test_a_few_photos_have_two_named_bars_each(tmp_path: Path) -> None:
     axes = axes_of(draw_detections, compared_photos(tmp_path, [different(), agreeing()]))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.png", "1.png"]
     assert heights(axes) == [6, 2, 5, 2]
-    assert axes.get_title() == "Detections per photo: 8 and 7, 1 photos differ in number"
+    assert axes.get_title() == "Detections per photo: 8 and 7, another number on 1 of 2"
 
 
 def test_many_photos_are_ordered_by_what_the_reference_finds(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_classes_are_counted_on_both_sides(tmp_path: Path) -> None:
     found = compared_photos(tmp_path, [different(), only_reference(7)])
     assert by_class(found) == {(0, "cat"): (6, 3), (1, "dog"): (0, 2), (7, "class 7"): (1, 0)}
     axes = axes_of(draw_classes, found)
-    assert axes.get_title() == "Classes found: 3, 1 only by the reference, 1 only by the candidate"
+    assert axes.get_title() == "Classes found: 3\n1 only by the reference, 1 only by the candidate"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog", "class 7"]
 
 
@@ -76,13 +76,13 @@ def test_of_many_classes_the_most_frequent_are_shown(tmp_path: Path) -> None:
     total = MOST_CLASSES + 5
     both = Detections.best_first([(10 * place, 0, 10 * place + 5, 5) for place in range(total)], [0.5] * total, range(total))
     axes = axes_of(draw_classes, compared_photos(tmp_path, [compared(both, both)], names=("x",) * total))
-    assert axes.get_title() == f"Classes found: {total}, {MOST_CLASSES} shown"
+    assert axes.get_title() == f"Classes found: {total}, {MOST_CLASSES} shown\neach by both sides"
     assert len(axes.get_yticklabels()) == MOST_CLASSES
 
 
 def test_overlaps_say_their_lowest(tmp_path: Path) -> None:
     axes = axes_of(draw_overlaps, compared_photos(tmp_path, [different()]))
-    assert axes.get_title() == "Overlap of 3 matched of 6: median 1.0000, lowest 0.9048"
+    assert axes.get_title() == "Overlap of 3 matched of 6:\nmedian 1.00000, lowest 0.90476"
     assert sum(heights(axes)) == 3
     assert axes_of(draw_overlaps, compared_photos(tmp_path, [only_reference(0)])).get_title() == "Overlap: no matched pairs"
 

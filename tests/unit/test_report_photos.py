@@ -60,7 +60,7 @@ def places(out: Path, *, alone: bool = True) -> PhotoFiles:
     [
         (["dog.jpg", "my cat.png", "\u732b.webp", "a.b.jpeg"], ["dog", "my cat", "\u732b", "a.b"]),
         (["dog.png", "dog.jpg", "dog.JPEG"], ["dog.png", "dog", "dog.JPEG"]),
-        (["a/dog.jpg", "b/dog.jpg", "dog.png"], ["dog.jpg", "b_dog", "dog"]),
+        (["a/dog.jpg", "b/dog.jpg", "b/dog.png", "dog.png"], ["a_dog", "b_dog", "b_dog.png", "dog"]),
         (["dog.jpg", "Dog.jpg"], ["dog.jpg", "Dog"]),
         (["e\u0301.jpg", "\u00e9.jpg"], ["e\u0301", "\u00e9.jpg"]),
         (["sub/only.jpg"], ["only"]),
