@@ -22,6 +22,7 @@ INCHES = (14.0, 9.5)
 LAYOUT: Any = [["photos", "photos", "photos"], ["confidence", "overlap", "classes"]]
 MOST_NAMES = 20  # photos that are named below their bars
 MOST_CLASSES = 16
+FEW_PAIRS = 50
 LONGEST = 22  # characters of a name at an axis
 LOWEST_OVERLAP = 0.9  # where the scale of overlaps starts unless one is lower: all of a sound pair lie near 1
 BARS = 0.4  # width of one of two bars
@@ -57,7 +58,7 @@ def draw_detections(axes: Axes, found: PhotosComparison) -> None:
     """Detections per photo: named bars of a few photos, of many the counts from most to fewest, differences on top."""
     counts = np.array([(image.reference.detections, image.candidate.detections) for image in found.images])
     differ = (counts[:, 0] != counts[:, 1]).sum()
-    axes.set_title(f"Detections per photo: {counts[:, 0].sum()} and {counts[:, 1].sum()}, another number on {differ} of {len(counts)}")
+    axes.set_title(f"Detections per photo: {counts[:, 0].sum()} and {counts[:, 1].sum()}, counts differ on {differ} of {len(counts)}")
     axes.set_ylabel("detections")
     if len(counts) <= MOST_NAMES:
         names = [shortened(image.file_name) for image in found.images]
@@ -122,16 +123,19 @@ def draw_overlaps(axes: Axes, found: PhotosComparison) -> None:
     axes.set_title(f"Overlap of {len(overlaps)} matched of {total}:\nmedian {median:.5f}, lowest {least:.5f}")
     lowest = min(LOWEST_OVERLAP, found.total.iou.lowest)
     axes.hist(overlaps, np.linspace(lowest, 1, 41).tolist(), color=OTHERS[0])
-    axes.set_yscale("symlog", linthresh=1)  # one pair apart is seen beside a thousand that are not
+    if len(overlaps) > FEW_PAIRS:
+        axes.set_yscale("symlog", linthresh=1)  # one pair apart is seen beside a thousand that are not
+        axes.yaxis.set_major_formatter("{x:.0f}")
+    else:
+        whole_numbers(axes.yaxis)
     axes.set_xlim(lowest, 1)
-    axes.set_ylim(0)
-    axes.yaxis.set_major_formatter("{x:.0f}")
 
 
 def draw_classes(axes: Axes, found: PhotosComparison) -> None:
-    """How often both sides find each class, the most frequent on top; a class that one side never finds says so."""
+    """How often both sides find each class, the most frequent on top; those that one side never finds are among them."""
     counts = by_class(found)
-    shown = sorted(counts, key=lambda key: (-max(counts[key]), key))[:MOST_CLASSES]
+    telling = sorted(counts, key=lambda key: (min(counts[key]) > 0, -max(counts[key]), key))[:MOST_CLASSES]  # of one side alone first
+    shown = sorted(telling, key=lambda key: (-max(counts[key]), key))
     rest = f", {len(shown)} shown" if len(shown) < len(counts) else ""
     only = ", ".join(f"{len(part)} only {side}" for side, part in coverage_words(found) if part)
     axes.set_title(f"Classes found: {len(counts)}{rest}\n{only or 'each by both sides'}")

@@ -10,14 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.photos import AllPhotos, Coverage, Differences, PhotoComparison, PhotosComparison, SideCounts, Spread
-from parity.report.overlays import Kind
 from parity.report.terminal import plain_console, safe, table, titled
 
-FITTING = 10  # photos of a table that fits a screen
+FITTING = 8  # photos of a table that fits a screen
 LONGEST_NAME = 22  # columns of a photo's name, before it is folded
 MOST_OBJECTS = 8  # classes that are told of one photo
 WEIGHTS = {"missed": 4, "ghosts": 4, "class_flips": 4, "shifted": 2, "rescored": 1, "edges": 0.01}  # as images of a report are ranked
-WORDS = {"missed": Kind.MISSED.words, "ghosts": "ghost", "class_flips": Kind.CLASS_FLIP.words}
+WORDS = {"ghosts": ("ghost", "ghosts"), "class_flips": ("class flip", "class flips")}
 
 
 def print_photos(found: Sequence[PhotosComparison], console: Console, *, most: int | None = FITTING) -> None:
@@ -95,7 +94,7 @@ def range_text(confidence: Spread | None) -> str:
 def differences_text(image: PhotoComparison) -> str:
     """What differs on a photo, in words."""
     said = [] if image.on_record else ["one side has nothing on record"]
-    said += [f"{number} {WORDS.get(name, name)}" for name, number in numbers_of(image.differences) if name != "edges"]
+    said += [f"{number} {WORDS.get(name, (name, name))[number > 1]}" for name, number in numbers_of(image.differences) if name != "edges"]
     return f"differs: {', '.join(said) or 'outputs that are no numbers'}" if not image.agrees else ""
 
 

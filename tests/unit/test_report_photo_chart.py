@@ -54,7 +54,7 @@ def test_a_few_photos_have_two_named_bars_each(tmp_path: Path) -> None:
     axes = axes_of(draw_detections, compared_photos(tmp_path, [different(), agreeing()]))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.png", "1.png"]
     assert heights(axes) == [6, 2, 5, 2]
-    assert axes.get_title() == "Detections per photo: 8 and 7, another number on 1 of 2"
+    assert axes.get_title() == "Detections per photo: 8 and 7, counts differ on 1 of 2"
 
 
 def test_many_photos_are_ordered_by_what_the_reference_finds(tmp_path: Path) -> None:
