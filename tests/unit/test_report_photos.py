@@ -187,7 +187,8 @@ def test_hostile_names_leave_strict_json_and_a_picture_each(tmp_path: Path) -> N
     assert len({image["picture"] for image in found["images"]}) == len(HOSTILE)
     assert all((files.reference.folder / image["picture"]).is_file() for image in found["images"])
     assert files_in(tmp_path / "out") == {f"{path.parent.name}/{path.name}" for path in (tmp_path / "out").glob("*/*")}  # none escaped
-    assert {each["class_name"] for each in found["images"][0]["detections"]} >= set(HOSTILE) - {HOSTILE[-6], HOSTILE[33]}
+    unicode = {name for name in HOSTILE if name == name.encode(errors="ignore").decode()}
+    assert {each["class_name"] for each in found["images"][0]["detections"]} >= unicode
 
 
 # What is replaced, and what is not
