@@ -49,7 +49,9 @@ LabelledData = Annotated[Path | None, typer.Option("--data", help=DATA_HELP, met
 SomeData = Annotated[Path | None, typer.Option("--data", help="Time its first 4 images. Default: one synthetic image.", metavar="PATH")]
 ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
 ImageFolder = Annotated[Path, typer.Option("--images", help="A folder of images; they need no labels.", metavar="DIR")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder for result.json and report.txt.", metavar="DIR")]
+OutFolder = Annotated[
+    Path, typer.Option("--out", help="Folder for pictures, detections, comparison, result.json and report.txt.", metavar="DIR")
+]
 LIMITS_OUT_HELP = "Write the limits to this file, for --limits of gate and compare."
 LimitsOut = Annotated[Path | None, typer.Option("--out", help=LIMITS_OUT_HELP, metavar="JSON")]
 LIMITS_HELP = "What `parity calibrate --out` wrote for the reference. Default: the limits of its family."

@@ -49,7 +49,7 @@ class Outcome:
     notes: tuple[str, ...]
     causes: tuple[Diagnosis, ...] = ()
     proof: Proof | None = None  # where evidence was asked for
-    exhibit: Exhibit | None = None  # where a report was asked for
+    exhibit: Exhibit | None = None  # where a report or pictures were asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +90,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
-    exhibit = contest_exhibit(gate, contest, comparisons, curves) if gate.request.report else None
+    exhibit = contest_exhibit(gate, contest, comparisons, curves) if gate.request.report or gate.request.photos else None
     return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof, exhibit)
 
 
@@ -98,8 +98,15 @@ def contest_exhibit(
     gate: Gate, contest: Contest, comparisons: Sequence[ImageComparison], curves: tuple[Evaluation, Evaluation] | None
 ) -> Exhibit:
     """What a report shows of a contest."""
-    spec = reference_spec(gate, contest.size)
-    return exhibit_of(contest.id, gate.dataset.images, comparisons, spec=spec, limits=gate.limits, evaluations=curves)
+    names, exif = shown_names(gate, contest), reference_spec(gate, contest.size).preprocess.exif
+    return exhibit_of(contest.id, gate.dataset.images, comparisons, names=names, exif=exif, limits=gate.limits, evaluations=curves)
+
+
+def shown_names(gate: Gate, contest: Contest) -> tuple[str, ...]:
+    """The names of class indices: the reference's, else the data's, else the candidate's; none where nobody names them."""
+    if gate.checkpoint is not None or gate.dataset.categories:
+        return reference_spec(gate, contest.size).names
+    return contest.candidate.pipeline.spec.names if isinstance(contest.candidate, ModelDetector) and contest.has_names else ()
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:

@@ -19,6 +19,7 @@ from parity.runs.options import RunOptions
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from parity.gate import Shown
     from parity.verdict import Result
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -66,6 +67,17 @@ def judged(request: GateRequest) -> Result:
         from parity.gate import run_gate  # which loads for seconds
 
         return run_gate(request, track=follow)
+
+
+def shown(request: GateRequest) -> Shown:
+    """Run the gate with progress, and keep what a report shows."""
+    if not request.latency:
+        wait_asleep()
+    from parity.gate import run_with_exhibits
+    from parity.report.terminal import progress
+
+    with progress() as follow:
+        return run_with_exhibits(request, track=follow)
 
 
 def show(found: T, json: Path | None, print_tables: Callable[[T, Console], None]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from parity.display import display
 from parity.errors import UsageError
 from parity.files import write_whole
 
@@ -41,6 +42,13 @@ def check_place(target: Path, *, inputs: Iterable[Path | None], option: str) -> 
     for path in inputs:
         if path is not None and target.exists() and path.exists() and target.samefile(path):
             raise UsageError(f"{option} would overwrite an input", found=target, next_step=ANOTHER)
+
+
+def check_outside(folder: Path, photos: Path, *, option: str = "--out") -> None:
+    """Raise ``UsageError`` for a folder of outputs that lies in a folder of images, or is it: the pictures would join them."""
+    if folder.resolve().is_relative_to(photos.resolve()):
+        step = f"give another folder, such as {option} {display(photos.resolve().parent / 'outputs')}"
+        raise UsageError(f"{option} lies in the folder of images, which its pictures would join", found=folder, next_step=step)
 
 
 def make_folder(folder: Path) -> Path:
