@@ -74,7 +74,7 @@ _FAULTS = (
         Stage.RESTORE,
         cause="The boxes were restored with another geometry than that of the letterbox.",
         shows="Scores and classes agree; boxes are shifted or squeezed along an axis, by the same rule on the whole image.",
-        fix="Subtract the left and top padding from the corners, then divide both axes by the letterbox's one gain.",
+        fix="Subtract the left and top padding from the corners, then divide each axis by its scale: resized side / image side.",
         frequency=Frequency.MANY,
         parameters=("restored",),
         hidden_on="images of the network's size, and of its aspect ratio unless the gain was left out too",

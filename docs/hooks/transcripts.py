@@ -16,9 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "docs/samples"
-PROGRAMS = {"parity": (sys.executable, "-m", "parity.cli"), "python": (sys.executable,)}
+PROGRAMS = {"parity": (sys.executable, "-m", "parity.cli"), "python": (sys.executable,), "ls": ("ls",)}
 PROMPT, GOES_ON = "$ ", "\\\n"
-WIDTH = "100"
+WIDTH = "110"
 
 
 def prepare(folder: Path) -> None:
@@ -58,7 +58,7 @@ def transcript(text: str, folder: Path) -> str:
     told, code = "", 0
     for command in commands(text):
         output, code = run(command, folder, code)
-        told += f"{PROMPT}{command}\n{output}"
+        told += "".join(f"{line.rstrip()}\n" for line in (PROMPT + command, *output.splitlines()))
     return told
 
 

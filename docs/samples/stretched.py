@@ -3,14 +3,13 @@
 import sys
 
 import cv2
-import numpy as np
 import predict
 
 
 def stretch(image):
     """The image squeezed into the square, and its scale along each axis."""
     height, width = image.shape[:2]
-    return cv2.resize(image, (predict.SIDE, predict.SIDE)), np.array([predict.SIDE / width, predict.SIDE / height]), (0, 0)
+    return cv2.resize(image, (predict.SIDE, predict.SIDE)), (predict.SIDE / width, predict.SIDE / height), (0, 0)
 
 
 predict.letterbox = stretch

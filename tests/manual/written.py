@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/samples").glob("*.txt")))
 EXAMPLES = tuple(sorted((ROOT / "docs/ci").glob("*.yml")))
 TYPED = re.compile(r"^ *\$ ((?:.*\\\n)*.*)$", re.MULTILINE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from docs_written import ROOT, Command, mentioned, of, typed
+from manual.written import ROOT, Command, mentioned, of, typed
 
 from parity.cli import ClickUsageError, app
 
