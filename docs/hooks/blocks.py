@@ -22,12 +22,12 @@ SHORTENED = re.compile(r"\*\*Commands\*\*:\n\n(?:\* .*\n)+\n")  # lists of comma
 
 
 def command_list() -> str:
-    """Every command and its options."""
+    """Every command and its options; what the program itself has stands on the page."""
     done = subprocess.run([sys.executable, *COMMANDS], capture_output=True, text=True, check=True, cwd=DOCS.parent, timeout=120)
-    title, _, text = SHORTENED.sub("", done.stdout).partition("\n")
-    if title != "# `parity`":
-        raise ValueError(f"typer wrote another title than expected: {title}")
-    return text.strip()
+    _, heading, commands = done.stdout.partition("\n## ")
+    if not heading:
+        raise ValueError(f"typer wrote no command: {done.stdout[:200]}")
+    return SHORTENED.sub("", f"{heading.strip()} {commands}").strip()
 
 
 KEPT: Mapping[str, Callable[[], str]] = {"faults": fault_list, "limits": limit_tables}

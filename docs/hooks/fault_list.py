@@ -67,7 +67,7 @@ def section(stage: Stage) -> Iterator[str]:
 
 def entry(fault: Fault) -> Iterator[str]:
     """One fault: what happened, how it shows and where not, how it is found, what to do."""
-    hidden = f" Not on {fault.hidden_on}." if fault.hidden_on else ""
+    hidden = f" It cannot be seen on {fault.hidden_on}." if fault.hidden_on else ""
     yield from (f"### `{fault.id}` {{ #{fault.id} }}", "", fault.cause, "")
     yield f"- **How it shows.** {fault.shows}{hidden}"
     yield f"- **How Parity finds it.** {' '.join(found(fault))}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-BUILD = (sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file")
+BUILD = (sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file")  # --quiet would silence the warnings that --strict counts
 LOADING = {
     "script": "src",
     "img": "src",
@@ -103,6 +103,10 @@ def test_a_page_that_does_is_found(tag: str) -> None:
 )
 def test_a_link_that_loads_nothing_is_not(tag: str) -> None:
     assert loaded(tag) == []
+
+
+def test_every_snippet_was_put_in(site: Path) -> None:
+    assert [name for name, text in pages(site).items() if "--8" in text] == []
 
 
 def test_every_fault_can_be_linked_to(site: Path) -> None:
