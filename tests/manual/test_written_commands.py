@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from configparser import ConfigParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
-from manual.written import ROOT, Command, mentioned, of, typed
+from manual.written import EXAMPLES, ROOT, Command, mentioned, of, typed
 
 from parity.cli import ClickUsageError, app
 
@@ -57,6 +58,11 @@ def test_a_command_that_cannot_be_typed_is_found(words: tuple[str, ...]) -> None
 
 def test_an_option_that_does_not_exist_is_found() -> None:
     assert unknown(("gate", "--data", "b", "--colour=red")) == ["--colour=red"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_for_ci_runs_the_gate(example: Path) -> None:
+    assert "gate" in [command.words[1] for command in of("parity", typed()) if command.where.endswith(example.name)]
 
 
 def test_many_commands_are_looked_at() -> None:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 TEXTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/samples").glob("*.txt")))
 EXAMPLES = tuple(sorted((ROOT / "docs/ci").glob("*.yml")))
 TYPED = re.compile(r"^ *\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
-STEP = re.compile(r"^\s*-?\s*(?:run:)?\s*((?:parity|pytest) (?:.*\\\n)*.*)$", re.MULTILINE)
+STEP = re.compile(r"^\s*(?:python -m )?((?:parity|pytest) .*)$", re.MULTILINE)
 SPAN = re.compile(r"`((?:parity|pytest|tox run) [^`]+)`")
 SHELL = re.compile(r"&&|\|\||[|;]| > | >> ")
 PLACEHOLDER = re.compile(r"…|\.\.\.")
@@ -34,8 +36,18 @@ class Command:
 def typed() -> list[Command]:
     """Every whole command: after a prompt, or as a step of an example for CI."""
     lines = [(path, found[1]) for path in TEXTS for found in TYPED.finditer(path.read_text(encoding="utf-8"))]
-    lines += [(path, found[1]) for path in EXAMPLES for found in STEP.finditer(path.read_text(encoding="utf-8"))]
+    scripts = [(path, script) for path in EXAMPLES for script in strings(yaml.safe_load(path.read_text(encoding="utf-8")))]
+    lines += [(path, found[1]) for path, script in scripts for found in STEP.finditer(script.replace("\\\n", " "))]
     return [command for path, line in lines for command in commands(path, line)]
+
+
+def strings(content: object) -> Iterator[str]:
+    """Every text in what a YAML file holds."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict | list):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from strings(part)
 
 
 def mentioned() -> list[Command]:
