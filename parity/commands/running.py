@@ -71,12 +71,11 @@ def judged(request: GateRequest) -> Result:
 
 def shown(request: GateRequest) -> Shown:
     """Run the gate with progress, and keep what a report shows."""
-    if not request.latency:
-        wait_asleep()
-    from parity.gate import run_with_exhibits
     from parity.report.terminal import progress
 
     with progress() as follow:
+        from parity.gate import run_with_exhibits  # which loads for seconds
+
         return run_with_exhibits(request, track=follow)
 
 
