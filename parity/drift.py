@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -202,18 +203,17 @@ def trend_of(found: Observed, *, level: float) -> Trend:
     """What the values of a measure do; a trend is told where chance orders them so less often than ``level``."""
     measure, values = found.measure, found.values
     best = (max if measure.better > 0 else min)(values) if values else None
-    ends = (values[0], best, values[-1]) if values else (None, None, None)
-    told = (measure.name, measure.limit.unit, len(values), found.left_out, *ends)
+    first, latest = (values[0], values[-1]) if values else (None, None)
+    told = partial(Trend, measure.name, measure.limit.unit, len(values), found.left_out, first, best, latest)
     if len(values) < MIN_DRIFT_RUNS:
-        return Trend(*told, None, None, None, Move.UNKNOWN, worse=False)
+        return told(None, None, None, Move.UNKNOWN, worse=False)
     if not found.tells:
-        return Trend(*told, 0.0, (0.0, 0.0), 1.0, Move.NONE, worse=False)
+        return told(0.0, (0.0, 0.0), 1.0, Move.NONE, worse=False)
     slope, low, high = slope_of(values)
     chance = float(kendalltau(range(len(values)), values).pvalue)
     limit = measure.limit.value * (abs(values[0]) if measure.relative else 1.0)
     move = move_of(slope * (len(values) - 1), limit, beyond_chance=chance <= level)
-    worse = move is (Move.FALLS if measure.better > 0 else Move.RISES)
-    return Trend(*told, slope, (low, high), chance, move, worse=worse)
+    return told(slope, (low, high), chance, move, worse=move is (Move.FALLS if measure.better > 0 else Move.RISES))
 
 
 def slope_of(values: Sequence[float]) -> tuple[float, float, float]:

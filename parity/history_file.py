@@ -60,8 +60,8 @@ def columns_of(kind: type, path: tuple[str, ...] = ()) -> Iterator[Column]:
     for each in fields(kind):
         hint, place = hints[each.name], (*path, each.name)
         inner = next((part for part in get_args(hint) if part is not NoneType), hint) if NoneType in get_args(hint) else hint
-        if is_dataclass(inner):
-            yield from columns_of(inner, place)  # type: ignore[arg-type] - a class, since hints are classes
+        if isinstance(inner, type) and is_dataclass(inner):
+            yield from columns_of(inner, place)
         else:
             plain = isinstance(inner, type) and (inner in SQL_TYPES or issubclass(inner, StrEnum))
             yield Column("_".join(place), place, SQL_TYPES.get(inner, "TEXT"), json=not plain)

@@ -52,6 +52,8 @@ def draw(found: History, figure: Figure) -> None:
         for number, config in enumerate(configs):
             runs = [entry for entry in found.entries if entry.config == config]
             draw_config(axes, measure, runs, places, number=number)
+        if all(measure.value(entry) is None for entry in found.entries):
+            axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="0.35")
         draw_changes(axes, measure, found.entries, places)
         finish(axes, measure)
     name_runs(panels[-1], found.entries, places)
@@ -125,8 +127,6 @@ def finish(axes: Axes, measure: Measure) -> None:
         room = max(1 - low, 0.02)
         axes.set_ylim(max(1 - 1.05 * room, -0.02), 1 + 0.05 * room)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if room > 0.1 else f"{value:.1%}")  # noqa: PLR2004
-    if not any(len(line.get_xdata()) for line in axes.get_lines() if line.get_label().startswith("_")):  # type: ignore[arg-type,union-attr]
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="0.35")
 
 
 def name_runs(axes: Axes, entries: Sequence[Entry], places: dict[str, int]) -> None:
