@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from itertools import groupby
 
 import numpy as np
 from scipy.stats import kendalltau, theilslopes
@@ -126,14 +125,22 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Runs in the order in which they were added, and what they say together."""
+    """Runs in the order in which they were added, and what they say together.
+
+    ``as_one`` says that checkpoints of all names were taken for one model's.
+    """
 
     file: str
     entries: tuple[Entry, ...]
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+    as_one: bool = False
     schema: int = HISTORY_SCHEMA
     __pydantic_config__ = STRICT
+
+    def name_of(self, entry: Entry) -> str:
+        """The configuration that an entry is of, here."""
+        return entry.setting if self.as_one else entry.config
 
     @property
     def worse(self) -> bool:
@@ -163,7 +170,7 @@ def history_of(file: str, entries: Sequence[Entry], *, as_one: bool = False) -> 
     observed = {line: [observe(measure, runs) for measure in MEASURES] for line, runs in lines.items()}
     tested = sum(each.tells for found in observed.values() for each in found)
     series = tuple(series_of(line, lines[line], found, level=DRIFT_ERROR / max(tested, 1)) for line, found in observed.items())
-    return History(file, tuple(entries), series, tuple(notes_on(entries, as_one=as_one)))
+    return History(file, tuple(entries), series, tuple(notes_on(entries, as_one=as_one)), as_one)
 
 
 def line_of(entry: Entry, *, as_one: bool) -> Line:
@@ -179,14 +186,12 @@ def series_of(line: Line, runs: Sequence[Entry], found: Iterable[Observed], *, l
 
 
 def observe(measure: Measure, runs: Sequence[Entry]) -> Observed:
-    """The values that can be compared: latency of the latest machine, anything else once for the same files in a row."""
+    """The values that can be compared: latency of the latest machine, anything else without what is measured again of the same files."""
     measured = [run for run in runs if measure.value(run) is not None]
-    if measure.timed:
-        usable = [run for run in measured if same_machine(run, measured[-1])]
-    else:
-        usable = [next(same) for _, same in groupby(measured, key=files_of)]
-    values = [float(value) for run in usable if (value := measure.value(run)) is not None]
-    return Observed(measure, values, len(measured) - len(usable) if measure.timed else 0)
+    compared = [run for run in measured if not measure.timed or same_machine(run, measured[-1])]
+    told = [run for before, run in zip([None, *compared], compared, strict=False) if measure.timed or not repeats(run, before, measure)]
+    values = [float(value) for run in told if (value := measure.value(run)) is not None]
+    return Observed(measure, values, len(measured) - len(compared))
 
 
 def same_machine(one: Entry, other: Entry) -> bool:
@@ -194,9 +199,15 @@ def same_machine(one: Entry, other: Entry) -> bool:
     return (one.machine, one.threads) == (other.machine, other.threads)
 
 
-def files_of(entry: Entry) -> tuple[str, ...]:
-    """The files that decide a result; code has no digest, so each of its runs is new."""
-    return entry.reference.sha256, entry.candidate.sha256 or entry.run
+def repeats(run: Entry, before: Entry | None, measure: Measure) -> bool:
+    """Whether a run tells nothing that the one before has not: of the same checkpoint the same file, or the same value.
+
+    The file alone would not do: converting a checkpoint again gives other bytes, which hold the time.
+    """
+    if before is None or run.reference.sha256 != before.reference.sha256:
+        return False
+    same_file = run.candidate.sha256 is not None and run.candidate.sha256 == before.candidate.sha256
+    return same_file or measure.value(run) == measure.value(before)
 
 
 def trend_of(found: Observed, *, level: float) -> Trend:

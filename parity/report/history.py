@@ -147,9 +147,12 @@ def quiet_lines(each: Series) -> Iterator[Text]:
         yield safe(f"no drift beyond chance: {', '.join(moves[Move.NONE])}")
     if moves[Move.SMALL]:
         yield safe(f"a trend within what it may be: {', '.join(moves[Move.SMALL])}")
-    few = [f"{trend.measure} {trend.runs}" for trend in each.trends if trend.move is Move.UNKNOWN and trend.runs]
+    few = {trend.measure: trend.runs for trend in each.trends if trend.move is Move.UNKNOWN and trend.runs}
     if few:
-        yield safe(f"a trend needs at least {MIN_DRIFT_RUNS} values, each of other files; there are: {', '.join(few)}")
+        there = ", ".join(f"{count} of {name}" for name, count in few.items()) if len(set(few.values())) > 1 else str(min(few.values()))
+        yield safe(
+            f"too few to tell a trend: it needs at least {MIN_DRIFT_RUNS} values of different checkpoints or files, there are {there}"
+        )
     for trend in each.trends:
         if trend.left_out:
             yield safe(f"{trend.measure}: {counted(trend.left_out, 'run')} on other machines or with other threads not compared")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from scipy.ndimage import median_filter
 
 from parity.drift import MEASURES, History, Measure
 from parity.history import Entry, checkpoint_label
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 INCHES = (10.0, 9.0)
 SHOWN = ("AP", "agreement", "latency")
 TITLES = {"AP": "AP of the candidate", "agreement": "images that agree with the reference", "latency": "candidate, ms an image"}
-COLOURS, MARKERS, DASHES = (REFERENCE, CANDIDATE, *OTHERS), "os^DvP*X", ("-", "--", ":", "-.")
+COLOURS = (REFERENCE, CANDIDATE, *OTHERS, "#c2417c", "#1797a6")
+MARKERS, DASHES = "os^DvP*X", ("-", "--", ":", "-.")
 MOST_TICKS = 12
 MOST_MARKED = 40  # runs whose points have room of their own
+MEDIAN_OF = 9  # runs that a line of more is smoothed over, so that what is slow shows
+LEAST_SPAN = {"AP": 0.02, "agreement": 0.02, "latency": 0.2}  # of an axis, that of latency as a share: chance must not look like a fall
 LONGEST_NAME = 40
 
 
@@ -46,29 +50,34 @@ def draw(found: History, figure: Figure) -> None:
     measures = [measure for measure in MEASURES if measure.name in SHOWN]
     panels: Sequence[Axes] = figure.subplots(len(measures), 1, sharex=True)
     places = {run: place for place, run in enumerate(dict.fromkeys(entry.run for entry in found.entries))}
-    configs = list(dict.fromkeys(entry.config for entry in found.entries))
+    configs: dict[str, list[Entry]] = {}
+    for entry in found.entries:
+        configs.setdefault(found.name_of(entry), []).append(entry)
     for axes, measure in zip(panels, measures, strict=True):
         axes.set_title(TITLES[measure.name], loc="left", fontsize="medium")
-        for number, config in enumerate(configs):
-            runs = [entry for entry in found.entries if entry.config == config]
-            draw_config(axes, measure, runs, places, number=number)
+        for number, (name, runs) in enumerate(configs.items()):
+            draw_config(axes, measure, runs, places, number=number, name=name)
         if all(measure.value(entry) is None for entry in found.entries):
             axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="0.35")
-        draw_changes(axes, measure, found.entries, places)
-        finish(axes, measure)
+        draw_changes(axes, measure, configs.values(), places)
+        give_room(axes, measure)
     name_runs(panels[-1], found.entries, places)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), frameon=False, fontsize="small")
 
 
-def draw_config(axes: Axes, measure: Measure, runs: Sequence[Entry], places: dict[str, int], *, number: int) -> None:
+def draw_config(axes: Axes, measure: Measure, runs: Sequence[Entry], places: dict[str, int], *, number: int, name: str) -> None:
     """The lines of one configuration; another data set or machine breaks them."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    size = 5.0 if len(places) <= MOST_MARKED else 2.0
-    axes.plot([], [], color=colour, marker=marker, markersize=5, label=legible(runs[0].config)[:LONGEST_NAME])
+    few = len(places) <= MOST_MARKED
+    axes.plot([], [], color=colour, marker=marker if few else "", markersize=5, label=legible(name)[:LONGEST_NAME])
     for each in stretches(measure, runs, places):
-        dash = DASHES[each.order % len(DASHES)]
-        axes.plot(each.places, each.values, dash, color=colour, marker=marker, markersize=size, linewidth=1.3, alpha=0.85)
+        style: Any = {"color": colour, "linestyle": DASHES[each.order % len(DASHES)], "marker": marker, "markersize": 5}
+        if few or len(each.places) == 1:
+            axes.plot(each.places, each.values, **style, linewidth=1.3, alpha=0.85)
+        else:
+            axes.plot(each.places, each.values, color=colour, linewidth=0.6, alpha=0.35)
+            axes.plot(each.places, median_filter(each.values, MEDIAN_OF, mode="nearest"), **{**style, "marker": ""}, linewidth=1.8)
 
 
 def stretches(measure: Measure, runs: Sequence[Entry], places: dict[str, int]) -> Iterator[Stretch]:
@@ -89,12 +98,12 @@ def ground(measure: Measure, entry: Entry) -> tuple[object, ...]:
     return (*held, entry.machine, entry.threads) if measure.timed else held
 
 
-def draw_changes(axes: Axes, measure: Measure, entries: Sequence[Entry], places: dict[str, int]) -> None:
+def draw_changes(axes: Axes, measure: Measure, configs: Iterable[Sequence[Entry]], places: dict[str, int]) -> None:
     """Where a data set, and for times a machine, appears that its configuration had not met before."""
     kinds: list[tuple[str, Callable[[Entry], object], str]] = [("data", lambda entry: entry.dataset.sha256, "-.")]
     kinds += [("machine", lambda entry: (entry.machine, entry.threads), ":")] if measure.timed else []
     for name, key, dash in kinds:
-        for place in sorted(new_places(entries, places, key)):
+        for place in sorted(new_places(configs, places, key)):
             axes.axvline(place - 0.5, color="0.35", linestyle=dash, linewidth=1)
             axes.annotate(
                 f"other {name}",
@@ -106,13 +115,14 @@ def draw_changes(axes: Axes, measure: Measure, entries: Sequence[Entry], places:
                 fontsize="x-small",
                 color="0.35",
                 rotation=90,
+                bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1},
             )
 
 
-def new_places(entries: Sequence[Entry], places: dict[str, int], key: Callable[[Entry], object]) -> set[int]:
+def new_places(configs: Iterable[Sequence[Entry]], places: dict[str, int], key: Callable[[Entry], object]) -> set[int]:
     """The places of runs that are the first on something, but for the first run of all of a configuration."""
     found: set[int] = set()
-    for _, runs in groupby(sorted(entries, key=lambda entry: entry.config), key=lambda entry: entry.config):
+    for runs in configs:
         firsts: dict[object, int] = {}
         for run in runs:
             firsts.setdefault(key(run), places[run.run])
@@ -120,13 +130,17 @@ def new_places(entries: Sequence[Entry], places: dict[str, int], key: Callable[[
     return found
 
 
-def finish(axes: Axes, measure: Measure) -> None:
-    """Scales that show small changes, without making any look large."""
+def give_room(axes: Axes, measure: Measure) -> None:
+    """A scale that shows small changes and makes none look large; agreement ends at all images."""
+    low, high = axes.get_ylim()
+    least = LEAST_SPAN[measure.name] * (high if measure.relative else 1.0)
+    more = max(least - (high - low), 0.0) / 2
     if measure.name == "agreement":
-        low, _ = axes.get_ylim()
-        room = max(1 - low, 0.02)
-        axes.set_ylim(max(1 - 1.05 * room, -0.02), 1 + 0.05 * room)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if room > 0.1 else f"{value:.1%}")  # noqa: PLR2004
+        span = max(1 - low, least)
+        axes.set_ylim(1 - 1.05 * span, 1 + 0.05 * span)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if span > LEAST_SPAN["agreement"] * 5 else f"{value:.1%}")
+    else:
+        axes.set_ylim(low - more, high + more)
 
 
 def name_runs(axes: Axes, entries: Sequence[Entry], places: dict[str, int]) -> None:
@@ -137,4 +151,5 @@ def name_runs(axes: Axes, entries: Sequence[Entry], places: dict[str, int]) -> N
     axes.set_xticks(list(ticks), [f"{moment(first[place]):%Y-%m-%d}\n{legible(checkpoint_label(first[place]))}" for place in ticks])
     axes.tick_params(axis="x", labelsize="x-small")
     axes.set_xlim(-0.6, max(len(places), 1) - 0.4)
-    axes.set_xlabel("run: date and checkpoint")
+    smoothed = f"; the thick lines are medians of {MEDIAN_OF} runs" if len(places) > MOST_MARKED else ""
+    axes.set_xlabel(f"run: date and checkpoint{smoothed}")

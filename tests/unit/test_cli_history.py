@@ -157,7 +157,7 @@ def test_the_shipped_schema_is_that_of_the_classes() -> None:
 
 def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     schema = json.loads(HISTORY_JSON.text())
-    assert set(schema["required"]) == {"file", "entries", "series", "notes", "schema"}
+    assert set(schema["required"]) == {"file", "entries", "series", "notes", "as_one", "schema"}
     parts = [part for part in schema["$defs"].values() if "properties" in part]
     assert [part["additionalProperties"] for part in (schema, *parts)] == [False] * (1 + len(parts))
     assert all(set(part["required"]) == set(part["properties"]) for part in parts)

@@ -15,6 +15,7 @@ from scipy.stats import binom, linregress
 from parity.drift import History, Measure, Move, Observed, Trend, history_of, latency_of, slope_of, trend_of
 from parity.history import Entry
 from parity.limits import DRIFT, DRIFT_ERROR, MIN_DRIFT_RUNS
+from parity.metrics import CocoMetrics
 
 AP = Measure("AP", lambda entry: entry.ap)
 LATENCY = Measure("latency", latency_of, better=-1, relative=True, timed=True)
@@ -155,16 +156,16 @@ def test_any_drift_the_wrong_way_is_told_of_the_whole() -> None:
 
 def test_other_data_are_never_mixed() -> None:
     both = (*runs(10, seed=1), *on(runs(10, seed=2, loss=0.0), data="harder"))
-    lowered = [replace(entry, candidate_metrics=lower(entry)) if entry.dataset.name == "harder" else entry for entry in both]
+    lowered = [replace(entry, candidate_metrics=ap_of(entry, 0.4)) if entry.dataset.name == "harder" else entry for entry in both]
     assert [(series.dataset, series.runs) for series in found(lowered).series] == [("coco128", 10), ("harder", 10)]
     assert not claims(lowered)
     assert claims([replace(entry, dataset=both[0].dataset) for entry in lowered])  # as it would be if they were
 
 
-def lower(entry: Entry) -> object:
-    """The same metrics a tenth lower in AP."""
+def ap_of(entry: Entry, value: float) -> CocoMetrics:
+    """The metrics of a row with another AP."""
     assert entry.candidate_metrics is not None
-    return replace(entry.candidate_metrics, AP=0.4)
+    return replace(entry.candidate_metrics, AP=value)
 
 
 def test_latency_is_compared_on_the_latest_machine_alone() -> None:
@@ -187,8 +188,16 @@ def test_the_same_files_again_are_no_new_evidence_but_a_new_time() -> None:
 def test_code_has_no_digest_and_each_of_its_runs_is_new() -> None:
     (first,) = run(0)
     code = replace(first.candidate, kind="callable", sha256=None)
-    again = [replace(first, candidate=code, run=str(place)) for place in range(5)]
-    assert trends(again)["AP"].runs == 5
+    again = [replace(first, candidate=code, candidate_metrics=ap_of(first, 0.5 + place / 100)) for place in range(5)]
+    assert (trends(again)["AP"].runs, trends(again)["agreement"].runs) == (5, 1)
+
+
+def test_a_conversion_of_other_bytes_that_says_the_same_is_no_new_evidence() -> None:
+    (first,) = run(0)
+    again = [replace(first, candidate=replace(first.candidate, sha256=str(place))) for place in range(5)]
+    assert trends(again)["AP"].runs == 1
+    other = replace(again[-1], candidate_metrics=ap_of(first, 0.4), candidate=replace(first.candidate, sha256="other"))
+    assert trends([*again, other])["AP"].runs == 2
 
 
 @pytest.mark.parametrize("other", [{"conf": 0.3}, {"iou": None}, {"config": "other-onnx-640"}])
