@@ -113,7 +113,9 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what no test says: stored results that nothing reads, waivers that do nothing."""
+    """Say what no test says: stored results that nothing reads, waivers that do nothing; and add the run to its history."""
+    if hasattr(config, "workerinput"):  # pytest-xdist ends its workers like any run, and theirs is not the whole
+        return
     for line in closing_lines(config):
         terminalreporter.write_line(f"parity: {line}", yellow=True)
 
