@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import kendalltau, theilslopes
 
 from parity.history import Entry
-from parity.limits import CONFIDENCE, DRIFT, DRIFT_ERROR, MIN_DRIFT_RUNS, Limit, Profile
+from parity.limits import CONFIDENCE, DRIFT, DRIFT_ERROR, MIN_DRIFT_RUNS, MOST_DRIFT_RUNS, Limit, Profile
 from parity.spec import STRICT
 
 HISTORY_SCHEMA = 1
@@ -72,7 +72,7 @@ MEASURES = (
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One measure over the runs that can be compared, oldest first.
+    """One measure over the runs that can be compared, oldest first, the latest thousand at most.
 
     ``slope`` is its move from one run to the next, ``ci95`` the interval of that; ``p_value`` how often chance alone orders as many runs so
     strictly. ``None`` where there are too few runs, or nothing was measured. ``left_out`` are runs on other machines than the latest.
@@ -190,7 +190,7 @@ def observe(measure: Measure, runs: Sequence[Entry]) -> Observed:
     measured = [run for run in runs if measure.value(run) is not None]
     compared = [run for run in measured if not measure.timed or same_machine(run, measured[-1])]
     told = [run for before, run in zip([None, *compared], compared, strict=False) if measure.timed or not repeats(run, before, measure)]
-    values = [float(value) for run in told if (value := measure.value(run)) is not None]
+    values = [float(value) for run in told[-MOST_DRIFT_RUNS:] if (value := measure.value(run)) is not None]
     return Observed(measure, values, len(measured) - len(compared))
 
 

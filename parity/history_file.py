@@ -145,6 +145,8 @@ def is_begun(path: Path) -> bool:
         raise BadInput("cannot be read", file=path, found=failure.strerror, next_step="check the path") from None
     if not head:
         return False  # another process has just made it, or a temporary one
+    if not any(head) and Path(f"{path.resolve()}-journal").exists():
+        return True  # the process that began it was killed, and SQLite takes back what it wrote
     if len(head) < HEADER_BYTES or not head.startswith(MAGIC):
         raise BadInput("is no history", file=path, found=f"{head[:16]!r} at its start", expected="an SQLite file", next_step=ANOTHER)
     check_numbers(*(int.from_bytes(head[place : place + 4], "big") for place in (APPLICATION_PLACE, VERSION_PLACE)), path=path)
@@ -166,12 +168,19 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
     ((state,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
     if state != "ok":
         raise BadInput("the history is damaged", file=path, found=state, next_step=f"restore it from a copy, or {ANOTHER}")
+    if is_empty(connection):
+        return
     found = [name for _, name, *_ in connection.execute("PRAGMA table_info(results)")]
     expected = ["number", *(column.name for column in columns())]
     kinds = connection.execute("SELECT DISTINCT type FROM sqlite_master WHERE tbl_name = 'results' AND type <> 'index'").fetchall()
     if found != expected or kinds != [("table",)]:
         odd = sorted(set(found) ^ set(expected)) or [kind for (kind,) in kinds]
         raise BadInput("the table of the history is another", file=path, found=", ".join(odd), expected="results", next_step=ANOTHER)
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether nothing has been made in a file: it is new, or the process that began it was killed."""
+    return bool(connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() == (0,))
 
 
 @contextmanager
@@ -211,7 +220,7 @@ def append(path: Path, entries: Sequence[Entry]) -> None:
 
 def begin_or_check(connection: sqlite3.Connection, path: Path) -> None:
     """Make the table in an empty file; another process may have made it in the meantime."""
-    if connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() == (0,):
+    if is_empty(connection):
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
         connection.execute(table())
@@ -229,7 +238,8 @@ def read_history(path: Path) -> tuple[Entry, ...]:
     names = ", ".join(f'"{column.name}"' for column in columns())
     with opened(path) as connection:
         check_whole(connection, path)
-        rows = connection.execute(f"SELECT number, {names} FROM results ORDER BY number").fetchall()  # noqa: S608 - our own names
+        query = f"SELECT number, {names} FROM results ORDER BY number"  # noqa: S608 - our own names
+        rows = [] if is_empty(connection) else connection.execute(query).fetchall()
     return tuple(entry_of(row, source=path) for row in rows)
 
 

@@ -99,6 +99,7 @@ LATENCY_FLOOR = 0.03  # never enforced below: sessions of one file are apart by 
 DRIFT_ERROR = 0.05  # how often runs that differ by chance alone may be said to drift, all trends of a listing together
 # fewer are too few: 8 in strict order happen once in 20,160 by chance (2 / 8!), which still counts among the trends of 8 configurations
 MIN_DRIFT_RUNS = 8
+MOST_DRIFT_RUNS = 1_000  # the latest that a trend is taken over: half a million pairs of them are looked at in a tenth of a second
 EVALUATION_CONFIDENCE = 0.001  # AP is taken down to this score, as `yolo val` does
 
 

@@ -14,7 +14,7 @@ from scipy.stats import binom, linregress
 
 from parity.drift import History, Measure, Move, Observed, Trend, history_of, latency_of, slope_of, trend_of
 from parity.history import Entry
-from parity.limits import DRIFT, DRIFT_ERROR, MIN_DRIFT_RUNS
+from parity.limits import DRIFT, DRIFT_ERROR, MIN_DRIFT_RUNS, MOST_DRIFT_RUNS
 from parity.metrics import CocoMetrics
 
 AP = Measure("AP", lambda entry: entry.ap)
@@ -218,6 +218,12 @@ def test_checkpoints_of_different_names_are_one_model_if_asked_so() -> None:
 def test_a_row_of_an_image_less_run_has_no_agreement() -> None:
     (first,) = run(0)
     assert trends([replace(first, parity=replace(first.parity, images=0, images_agreeing=0))])["agreement"].first is None
+
+
+def test_of_very_many_runs_the_latest_are_looked_at() -> None:
+    trend = trends(runs(MOST_DRIFT_RUNS + 5))["AP"]
+    assert trend.runs == MOST_DRIFT_RUNS
+    assert trend.first == runs(MOST_DRIFT_RUNS + 5)[5].ap
 
 
 def test_no_runs_are_no_series() -> None:

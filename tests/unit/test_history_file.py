@@ -337,6 +337,23 @@ def test_a_journal_that_a_killed_process_left_is_taken_back(file: Path, tmp_path
     assert read_history(copy) == ENTRIES
 
 
+def test_a_file_that_a_killed_process_had_only_begun_takes_runs(tmp_path: Path) -> None:
+    path, copy = tmp_path / "h.sqlite", tmp_path / "copy.sqlite"
+    victim = sqlite3.connect(path, isolation_level=None)
+    victim.execute("PRAGMA cache_size = 1")
+    victim.execute("BEGIN IMMEDIATE")
+    parity.history_file.begin_or_check(victim, path)
+    victim.execute("INSERT INTO results (config) VALUES (hex(zeroblob(20000)))")
+    copy.write_bytes(path.read_bytes())
+    copy.with_name("copy.sqlite-journal").write_bytes(path.with_name("h.sqlite-journal").read_bytes())
+    victim.close()
+    assert copy.stat().st_size > 0
+    check_history(copy, inputs=())
+    assert read_history(copy) == ()
+    append(copy, ENTRIES[:2])
+    assert read_history(copy) == ENTRIES[:2]
+
+
 def test_the_numbers_in_the_header_are_where_sqlite_has_them(file: Path) -> None:
     with behind(file) as connection:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
