@@ -1,6 +1,7 @@
 """Append runs to one history in child processes: several at once, or one that is killed at a random moment, over and over.
 
-Run as ``python runs_to_append.py FILE together|killed CHILDREN``; prints JSON. It forks, so that nothing heavy is imported anew.
+Run as ``python runs_to_append.py FILE together|killed CHILDREN whole|naive``; prints JSON.
+It forks, so that nothing heavy is imported anew.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -32,14 +34,23 @@ def append_run(path: Path, name: str) -> None:
     append(path, [replace(row, run=name) for row in ROWS])
 
 
-def together(path: Path, children: int) -> None:
+def append_naively(path: Path, name: str) -> None:
+    """What a program does that thinks of no end but its own: a row at a time."""
+    for row in ROWS:
+        append(path, [replace(row, run=name)])
+
+
+WRITERS = {"whole": append_run, "naive": append_naively}
+
+
+def together(path: Path, children: int, write: Callable[[Path, str], None]) -> None:
     """Let children append at once."""
     started = []
     for number in range(children):
         child = os.fork()
         if child == 0:
             for turn in range(EACH):
-                append_run(path, f"{number}-{turn}")
+                write(path, f"{number}-{turn}")
             os._exit(0)
         started.append(child)
     for child in started:
@@ -47,14 +58,14 @@ def together(path: Path, children: int) -> None:
         assert status == 0
 
 
-def killed(path: Path, children: int) -> None:
+def killed(path: Path, children: int, write: Callable[[Path, str], None]) -> None:
     """Kill children one after the other while they append, and append one run after each."""
     chance = random.Random(7)  # noqa: S311 - not for secrets
     for number in range(children):
         child = os.fork()
         if child == 0:
             for turn in count():
-                append_run(path, f"killed-{number}-{turn}")
+                write(path, f"killed-{number}-{turn}")
         time.sleep(chance.uniform(0, LONGEST))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -62,9 +73,9 @@ def killed(path: Path, children: int) -> None:
         append_run(path, f"after-{number}")
 
 
-def main(path: Path, way: str, children: int) -> None:
+def main(path: Path, way: str, children: int, writer: str) -> None:
     """Print what the file then holds: how many runs of how many rows, in which state it is, and what else lies there."""
-    {"together": together, "killed": killed}[way](path, children)
+    {"together": together, "killed": killed}[way](path, children, WRITERS[writer])
     rows = Counter(entry.run for entry in read_history(path))
     with closing(sqlite3.connect(path)) as connection:
         ((state,),) = connection.execute("PRAGMA integrity_check").fetchall()
@@ -75,4 +86,4 @@ def main(path: Path, way: str, children: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])

@@ -65,6 +65,13 @@ def independent(count: int, ids: Sequence[str], seed: int) -> list[Entry]:
 
 
 @pytest.mark.slow
+def test_many_configurations_need_a_stricter_level_than_one() -> None:
+    histories = [found(independent(10, EIGHT, seed)).series for seed in range(60)]
+    careless = sum(any((trend.p_value or 1.0) <= DRIFT_ERROR for each in series for trend in each.trends) for series in histories)
+    assert careless > binom.ppf(0.9999, len(histories), DRIFT_ERROR)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "loss"), [(12, 5 * NOISE_AP), (20, 5 * NOISE_AP), (50, 3 * NOISE_AP)])
 def test_a_slow_loss_of_ap_is_found_almost_always(count: int, loss: float) -> None:
     seen = sum(moves(runs(count, seed=seed, loss=loss))["AP"] is Move.FALLS for seed in range(HISTORIES))

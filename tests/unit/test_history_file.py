@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from oracles.histories import REQUEST, run, runs
@@ -310,17 +311,29 @@ def test_a_full_disk_loses_the_run_and_nothing_else(file: Path, monkeypatch: pyt
 # Several processes
 
 
+def appended(path: Path, way: str, children: int, writer: str) -> dict[str, Any]:
+    """What a file holds after children have appended to it."""
+    script, tests = Path(__file__).with_name("runs_to_append.py"), Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tests, tests.parent)))}
+    command = [sys.executable, script, path, way, str(children), writer]
+    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
-@pytest.mark.parametrize(("way", "children"), [("together", 8), ("killed", 40)])
-def test_processes_that_append_at_once_or_are_killed_lose_no_run_and_leave_no_part_of_one(way: str, children: int, tmp_path: Path) -> None:
-    script, tests = Path(__file__).with_name("runs_to_append.py"), Path(__file__).parents[1]
-    path = tmp_path / "h.sqlite"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tests, tests.parent)))}
-    done = subprocess.run([sys.executable, script, path, way, str(children)], capture_output=True, text=True, check=True, env=environment)
-    found = json.loads(done.stdout)
-    assert (found["state"], found["rows of a run"], found["files"]) == ("ok", [3], [path.name])
-    assert {"together": found["runs"], "killed": found["after"]}[way] == {"together": 8 * 10, "killed": 40}[way]
+def test_processes_that_append_at_once_lose_no_run(tmp_path: Path) -> None:
+    found = appended(tmp_path / "h.sqlite", "together", 8, "whole")
+    assert found == {"state": "ok", "runs": 80, "rows of a run": [3], "after": 0, "files": ["h.sqlite"]}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
+@pytest.mark.parametrize(("writer", "whole"), [("whole", True), ("naive", False)])
+def test_a_process_that_is_killed_leaves_whole_runs_in_a_file_that_takes_the_next(writer: str, tmp_path: Path, *, whole: bool) -> None:
+    found = appended(tmp_path / "h.sqlite", "killed", 60, writer)
+    assert (found["state"], found["after"], found["files"]) == ("ok", 60, ["h.sqlite"])
+    assert (found["rows of a run"] == [3]) is whole
 
 
 def test_a_journal_that_a_killed_process_left_is_taken_back(file: Path, tmp_path: Path) -> None:
