@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 from parity.baselines import slug
@@ -16,8 +15,19 @@ from parity.metrics import CocoMetrics
 from parity.models import model_name
 from parity.request import GateRequest, size_label
 from parity.spec import STRICT
-from parity.verdict import CandidateId, Check, ConfigResult, DatasetId, Diagnosis, MetricComparison, ReferenceId, Result, Status, Verdict
-from parity.verdict import conclude as conclude_checks
+from parity.verdict import (
+    CandidateId,
+    Check,
+    ConfigResult,
+    DatasetId,
+    Diagnosis,
+    MetricComparison,
+    ReferenceId,
+    Result,
+    Status,
+    Verdict,
+    conclude,
+)
 from parity.wire import sha256_of
 
 LONGEST_FINGERPRINT = 16  # hexadecimal digits
@@ -115,7 +125,7 @@ def entry(request: GateRequest, result: Result, config: ConfigResult, checks: Se
         profile=config.profile,
         conf=config.conf,
         iou=config.iou,
-        verdict=conclude_checks(checks),
+        verdict=conclude(checks),
         reason=reason_of(checks, causes),
         reference=result.reference,
         candidate=config.candidate,
@@ -163,8 +173,3 @@ def fingerprint(environment: Environment) -> str:
 def checkpoint_label(one: Entry) -> str:
     """A short name of the checkpoint's content."""
     return one.reference.sha256[:7]
-
-
-def file_name(one: Entry) -> str:
-    """The checkpoint's file name without its folders."""
-    return Path(one.reference.path).name
