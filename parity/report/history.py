@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from parity.drift import History, Line, Move, Series, Trend
+from parity.drift import History, Line, Move, Series, Trend, line_of
 from parity.history import Entry, checkpoint_label
 from parity.limits import DRIFT, MIN_DRIFT_RUNS, Limit
 from parity.report.terminal import safe, table, titled
 from parity.report.text import STYLES, UNDEFINED, indented, note_lines, number
-from parity.verdict import Verdict
 
 SHORT_DIGEST = 7
 FORMS = {"AP": ".4f", "AP change": "+.4f", "agreement": ".1%", "latency": ".1f"}
 STEPS = {"AP": "+.4f", "AP change": "+.4f", "agreement": "+.1%", "latency": "+.1f"}
-VERDICTS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.INCONCLUSIVE: "inconcl."}
 PER = 10  # runs that a slope is told for: of one it has too many zeros
 RAREST = 1e-6  # a smaller chance is not told apart: it stands on more than is known of the runs
 UNITS = {"AP": "", "AP change": "", "agreement": " of the images", "latency": " ms"}
 
 
 def print_history(found: History, console: Console) -> None:
-    """Print the runs, then what they do over time."""
-    console.print(titled(title(found), runs_table(found)))
+    """Print the runs of every configuration, and what they do over time."""
+    console.print(safe(title(found), "bold"))
     for each in found.series:
-        console.print(titled(series_title(each), trends_table(each)))
+        runs = [entry for entry in found.entries if line_of(entry, as_one=found.as_one) == each.line]
+        console.print(titled(series_title(each), runs_table(runs)))
+        console.print(titled("Over these runs", trends_table(each)))
         for line in (*drift_lines(each), *quiet_lines(each)):
             console.print(indented(line))
     for note in note_lines(found.notes):
@@ -57,30 +57,25 @@ def moment(entry: Entry) -> datetime:
         return datetime.min  # noqa: DTZ901 - only shown
 
 
-def runs_table(found: History) -> RenderableType:
-    """A row for each configuration of each run, oldest first."""
-    columns = ("verdict", "images\nagree", "AP\nref.", "AP\ncand.", "\nchange", "cand.\nms")
-    rows = table("when", "check-\npoint", "configuration", *columns, left=4, gap=1)
-    for entry in found.entries:
+def runs_table(entries: Iterable[Entry]) -> RenderableType:
+    """A row for each run, oldest first, with what decided it where it did not pass."""
+    columns = ("images\nagree", "AP\nref.", "AP\ncand.", "\nchange", "cand.\nms")
+    rows = table("when", "check-\npoint", "verdict", *columns, left=3, gap=1)
+    rows.add_column("because", overflow="fold", vertical="bottom")
+    for entry in entries:
         metrics = (entry.reference_metrics, entry.candidate_metrics)
         accuracy = [number(side.AP if side else None, ".4f") for side in metrics]
-        change = number(entry.ap_change.value if entry.ap_change else None, "+.4f")
         rows.add_row(
             f"{moment(entry):%m-%d %H:%M}",
             safe(checkpoint_label(entry)),
-            named(entry),
-            Text(VERDICTS[entry.verdict], STYLES[entry.verdict]),
+            Text(entry.verdict, STYLES[entry.verdict]),
             f"{entry.parity.images_agreeing}/{entry.parity.images}",
             *accuracy,
-            change,
+            number(entry.ap_change.value if entry.ap_change else None, "+.4f"),
             number(entry.latency.candidate_ms if entry.latency else None, ".1f"),
+            safe(entry.reason),
         )
     return rows
-
-
-def named(entry: Entry) -> Text:
-    """The configuration, and why it did not pass."""
-    return Text("\n").join([safe(entry.config), *([safe(entry.reason, "italic")] if entry.reason else [])])
 
 
 def series_title(each: Series) -> str:
