@@ -26,7 +26,7 @@ COLOURS = (REFERENCE, CANDIDATE, *OTHERS, "#c2417c", "#1797a6")
 MARKERS, DASHES = "os^DvP*X", ("-", "--", ":", "-.")
 MOST_TICKS = 12
 MOST_MARKED = 40  # runs whose points have room of their own
-MOST_UNDER = 3  # lines that are told apart where they coincide
+MOST_UNDER = 4  # lines that are told apart where they coincide
 MEDIAN_OF = 9  # runs that a line of more is smoothed over, so that what is slow shows
 LEAST_SPAN = {"AP": 0.02, "agreement": 0.02, "latency": 0.2}  # of an axis, that of latency as a share: chance must not look like a fall
 LONGEST_NAME = 40
@@ -57,7 +57,7 @@ def draw(found: History, figure: Figure) -> None:
     for axes, measure in zip(panels, measures, strict=True):
         axes.set_title(TITLES[measure.name], loc="left", fontsize="medium")
         for number, (name, runs) in enumerate(configs.items()):
-            draw_config(axes, measure, runs, places, number=number, name=name)
+            draw_config(axes, measure, runs, places, number=number, total=len(configs), name=name)
         if all(measure.value(entry) is None for entry in found.entries):
             axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="0.35")
         draw_changes(axes, measure, configs.values(), places)
@@ -67,15 +67,16 @@ def draw(found: History, figure: Figure) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), frameon=False, fontsize="small")
 
 
-def draw_config(axes: Axes, measure: Measure, runs: Sequence[Entry], places: dict[str, int], *, number: int, name: str) -> None:
+def draw_config(axes: Axes, measure: Measure, runs: Sequence[Entry], places: dict[str, int], *, number: int, total: int, name: str) -> None:
     """The lines of one configuration; another data set or machine breaks them."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    few, under = len(places) <= MOST_MARKED, max(MOST_UNDER - number, 0)  # what lies under another of the same values is wider
+    few = len(places) <= MOST_MARKED
+    under = max(min(total, MOST_UNDER) - 1 - number, 0)  # what lies under another line of the same values is wider
     axes.plot([], [], color=colour, marker=marker if few else "", markersize=5, label=legible(name)[:LONGEST_NAME])
     for each in stretches(measure, runs, places):
-        style: Any = {"color": colour, "linestyle": DASHES[each.order % len(DASHES)], "marker": marker, "markersize": 4.5 + 1.2 * under}
+        style: Any = {"color": colour, "linestyle": DASHES[each.order % len(DASHES)], "marker": marker, "markersize": 4.5 + 2.5 * under}
         if few or len(each.places) == 1:
-            axes.plot(each.places, each.values, **style, linewidth=1.2 + 0.6 * under)
+            axes.plot(each.places, each.values, **style, linewidth=1.2 + 1.2 * under)
         else:
             axes.plot(each.places, each.values, color=colour, linewidth=0.6, alpha=0.35)
             axes.plot(each.places, median_filter(each.values, MEDIAN_OF, mode="nearest"), **{**style, "marker": ""}, linewidth=1.8)
