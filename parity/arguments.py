@@ -76,6 +76,16 @@ EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detecti
 Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
 REPORT_HELP = "Write one HTML file for people: verdict, causes, accuracy, and the images that differ most."
 Report = Annotated[Path | None, typer.Option("--report", help=REPORT_HELP, metavar="HTML")]
+HISTORY_HELP = "Add this run to an SQLite file, made where it is missing; parity history FILE shows what changes over checkpoints."
+History = Annotated[Path | None, typer.Option("--history", help=HISTORY_HELP, metavar="SQLITE")]
+HistoryFile = Annotated[Path, typer.Argument(help="What gate --history has written.", metavar="SQLITE", show_default=False)]
+ONLY_CONFIG_HELP = "Only this configuration: best-onnx-640, or onnx-640 for checkpoints of every name."
+OnlyConfig = Annotated[str | None, typer.Option("--config", help=ONLY_CONFIG_HELP, metavar="ID")]
+OnlyData = Annotated[str | None, typer.Option("--data", help="Only runs on this data set: its name or sha256.", metavar="NAME")]
+LastRuns = Annotated[int | None, typer.Option("--last", help="Only the latest runs.", min=1, metavar="N")]
+AsOne = Annotated[bool, typer.Option("--as-one", help="Take checkpoints of different file names for those of one model.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Draw AP, agreement and latency over the runs.", metavar="PNG")]
+FailOnDrift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit code 1 where a measure drifts the wrong way.")]
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."
 Terms = Annotated[Path | None, typer.Option("--terms", help=TERMS_HELP, metavar="JSON")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]

@@ -15,6 +15,7 @@ from parity.display import display
 from parity.environment import busy_note, environment, machine_load
 from parity.errors import UsageError
 from parity.exhibits import Exhibit
+from parity.history_file import check_history, history_notes
 from parity.holding import baseline_check, unheld
 from parity.judging import Outcome
 from parity.open_gate import Gate, Track, class_map, open_gate, untracked
@@ -70,6 +71,8 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, t
     request = with_fair_timing(request)
     check_certifiable(request)
     check_workers(request)
+    if request.history is not None:
+        check_history(request.history, inputs=request.inputs)
     busy = busy_note(machine_load()) if request.latency else None
     waivers = read_waivers(request.waivers, today=datetime.now(UTC).date()) if request.waivers else ()
     with ExitStack() as resources:
@@ -79,7 +82,7 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, t
         check_photos(gate, listed)
         outcomes = judge_all(gate, listed)
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
-        written = (*write_evidence(request, outcomes, result), *write_certificates(request, result))
+        written = (*write_evidence(request, outcomes, result), *write_certificates(request, result), *history_notes(request, result))
         result = replace(result, notes=(*result.notes, *written))
         return replace(result, notes=(*result.notes, *report_notes(request, outcomes, result))), outcomes
 

@@ -29,6 +29,7 @@ LISTS = (
     ("imgsz", DEFAULT_SIZES, "network sizes in pixels, a side or HEIGHTxWIDTH"),
     ("data", None, "data.yaml, COCO JSON or folder of images; NAME=PATH is for the checkpoint of that file name alone"),
 )
+HISTORY = "SQLite file that the run is added to; parity history FILE shows what changes over checkpoints"
 BASELINES = "folder of stored results"
 CALIBRATION = "images that INT8 ranges are taken from, a data.yaml (its train split) or a folder; by default the train split of the data"
 GATED: pytest.StashKey[list[Result]] = pytest.StashKey()  # what the running test has gated
@@ -42,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"parity_{name}", text, type="linelist", default=[default] if default else [])
     group.addoption("--parity-baselines", metavar="PATH", help=BASELINES)
     parser.addini("parity_baselines", BASELINES, default="baselines")
+    group.addoption("--parity-history", metavar="PATH", help=HISTORY)
+    parser.addini("parity_history", HISTORY, default="")
     group.addoption("--parity-calibration", metavar="PATH", help=CALIBRATION)
     parser.addini("parity_calibration", CALIBRATION, default="")
     group.addoption(
@@ -53,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and keep several processes from writing one baseline."""
     config.addinivalue_line("markers", "parity: gates a model; select with -m parity")
+    refuse_wrong_history(config)
     parallel = hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None)
     if not config.getoption("--parity-update-baselines"):
         return
@@ -64,6 +68,19 @@ def pytest_configure(config: pytest.Config) -> None:
         require_reviewer(os.environ)
     except ParityError as error:
         raise pytest.UsageError(f"--parity-update-baselines: {error}") from None
+
+
+def refuse_wrong_history(config: pytest.Config) -> None:
+    """A history that cannot be added to is said before anything is run."""
+    target = option_path(config, "history")
+    if target is None:
+        return
+    from parity.history_file import check_history  # noqa: PLC0415 - loads NumPy
+
+    try:
+        check_history(target, inputs=())
+    except ParityError as error:
+        raise pytest.UsageError(f"--parity-history: {error}") from None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -101,7 +118,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """Say what no test says: stored results that nothing reads, waivers that do nothing; and tell the CI what was judged."""
+    """Say what no test says: stored results that nothing reads, waivers that do nothing; add to the history, and tell the CI."""
     if hasattr(config, "workerinput"):  # pytest-xdist ends its workers like any run, and theirs is not the whole
         return
     for line in closing_lines(config):
@@ -114,8 +131,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 class ParitySettings:
     """The options as they apply: command line first, then the ini file.
 
-    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines``, the images for ``calibration`` and the file with
-    ``waivers`` may be absent.
+    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines``, the images for ``calibration``, the ``history`` and
+    the file with ``waivers`` may be absent.
     """
 
     checkpoints: tuple[Path, ...]
@@ -127,6 +144,7 @@ class ParitySettings:
     trusted: frozenset[str]
     update: bool
     calibration: Path | None = None
+    history: Path | None = None
 
     def data_of(self, checkpoint: Path) -> Path | None:
         """The data that a checkpoint is gated on."""
@@ -149,6 +167,7 @@ def settings(config: pytest.Config) -> ParitySettings:
         trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
         update=bool(config.getoption("--parity-update-baselines")),
         calibration=option_path(config, "calibration"),
+        history=option_path(config, "history"),
     )
 
 

@@ -43,6 +43,7 @@ def gate(
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     report: arguments.Report = None,
+    history: arguments.History = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
@@ -62,6 +63,8 @@ def gate(
         raise UsageError("--waivers does not apply to diagnose", expected="gate, since a waiver explains nothing")
     if explains and certify:
         raise UsageError("--certify is for what passes", expected="gate --certify")
+    if explains and history is not None:
+        raise UsageError("--history is for a verdict", expected="gate --history")
     basic = basic_request(
         reference,
         imgsz=imgsz,
@@ -94,6 +97,7 @@ def gate(
         cache=None if no_cache or certify else cache_folder(),  # a certificate says what was run
         workers=workers,
         report=report,
+        history=history,
     )
     check_target(json, inputs=request.inputs)
     check_page(report, inputs=request.inputs)

@@ -35,6 +35,15 @@ def check_page(target: Path | None, *, inputs: Iterable[Path]) -> None:
     check_place(target, inputs=inputs, option="--report")
 
 
+def check_picture(target: Path | None, *, inputs: Iterable[Path], option: str = "--plot") -> None:
+    """The same of a PNG file."""
+    if target is None:
+        return
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"{option} needs a file of its own", found=target, expected="a name that ends in .png")
+    check_place(target, inputs=inputs, option=option)
+
+
 def check_place(target: Path, *, inputs: Iterable[Path | None], option: str) -> None:
     """Raise ``UsageError`` for a place that cannot be written to, or holds an input."""
     if target.is_dir() or not os.access(target.resolve().parent, os.W_OK):
