@@ -48,7 +48,7 @@ class Outcome:
     notes: tuple[str, ...]
     causes: tuple[Diagnosis, ...] = ()
     proof: Proof | None = None  # where evidence was asked for
-    exhibit: Exhibit | None = None  # where a report was asked for
+    exhibit: Exhibit | None = None  # where a report or plots were asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +89,8 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
-    exhibit = contest_exhibit(gate, contest, comparisons, curves) if gate.request.report else None
+    shown = gate.request.report or gate.request.plots
+    exhibit = contest_exhibit(gate, contest, comparisons, curves) if shown else None
     return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof, exhibit)
 
 

@@ -44,6 +44,7 @@ class GateRequest:
     waivers: Path | None = None  # a TOML file with [[tool.parity.waivers]]
     evidence: Path | None = None  # the folder that minimal evidence of a failure goes into
     report: Path | None = None  # the HTML file that a person reads
+    plots: Path | None = None  # the folder that charts go into
     terms: Path | None = None  # the evidence.json that both predictions files lie beside
     trusted: frozenset[str] = frozenset()
     threads: int | None = None

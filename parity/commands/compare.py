@@ -30,6 +30,7 @@ def compare(
     profile: arguments.ProfileName = None,
     evidence: arguments.Evidence = None,
     report: arguments.Report = None,
+    plots: arguments.Plots = None,
     terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
@@ -67,6 +68,7 @@ def compare(
         profile=profile,
         cache=None if no_cache else cache_folder(),
         report=report,
+        plots=plots,
     )
     check_target(make_folder(out) / "result.json", inputs=request.inputs, option="--out")
     check_page(report, inputs=request.inputs)  # which may lie in that folder

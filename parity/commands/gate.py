@@ -43,6 +43,7 @@ def gate(
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     report: arguments.Report = None,
+    plots: arguments.Plots = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
@@ -93,6 +94,7 @@ def gate(
         cache=None if no_cache or certify else cache_folder(),  # a certificate says what was run
         workers=workers,
         report=report,
+        plots=plots,
     )
     check_target(json, inputs=request.inputs)
     check_page(report, inputs=request.inputs)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.bench import BENCH_SCHEMA, Bench
+from parity.study_result import STUDY_SCHEMA, Study
 from parity.verdict import RESULT_SCHEMA, Result
 from parity.wire import adapter
 
@@ -37,6 +38,7 @@ class Shipped:
 
 RESULT_JSON = Shipped(Result, "result", RESULT_SCHEMA)
 BENCH_JSON = Shipped(Bench, "bench", BENCH_SCHEMA)
+STUDY_JSON = Shipped(Study, "study", STUDY_SCHEMA)
 
 
 def complete(part: dict[str, Any]) -> dict[str, Any]:
@@ -45,5 +47,5 @@ def complete(part: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for shipped in (RESULT_JSON, BENCH_JSON):
+    for shipped in (RESULT_JSON, BENCH_JSON, STUDY_JSON):
         shipped.file.write_text(shipped.text(), encoding="utf-8")
