@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NAMED = 32  # images whose names have room below an axis, and whose sides have room beside each other
-LONGEST_NAME = 24  # characters
+LONGEST_NAME, LONGEST_LABEL = 24, 40  # characters, below an axis and elsewhere
 LEAST_SPAN = 0.02  # of AP on an axis: what differs by less shall not look far apart
 MARKERS = "osD^vPX*"
 SMALL = 8  # points, of what is written within a chart
@@ -80,7 +80,7 @@ def draw_beside(counts: Axes, scores: Axes, sides: Sequence[SideSeries], chosen:
     for place, side in enumerate(sides):
         colour, marker = chosen[side.label]
         x = np.arange(len(side.counts)) + (place - (len(sides) - 1) / 2) * width
-        counts.bar(x, side.counts, width, color=colour, label=legible(side.label))
+        counts.bar(x, side.counts, width, color=colour, label=shortened(side.label))
         some = side.counts > 0
         spread = [(side.median - side.lowest)[some], (side.highest - side.median)[some]]
         scores.errorbar(x[some], side.median[some], yerr=spread, color=colour, marker=marker, markersize=3, linestyle="", elinewidth=1)
@@ -96,7 +96,7 @@ def draw_steps(counts: Axes, scores: Axes, sides: Sequence[SideSeries], chosen: 
     scores.plot(x, reference.median, drawstyle="steps-mid", color=REFERENCE, linewidth=1 + thicker * len(candidates))
     for place, side in enumerate(candidates, 1):
         style: Any = {"drawstyle": "steps-mid", "color": chosen[side.label][0], "linewidth": 1 + thicker * (len(candidates) - place)}
-        counts.plot(x, side.counts, label=legible(side.label), **style)
+        counts.plot(x, side.counts, label=shortened(side.label), **style)
         scores.plot(x, side.median, **style)
 
 
@@ -106,14 +106,14 @@ def name_images(axes: Axes, images: Sequence[str]) -> None:
     if len(images) > MOST_NAMED:
         axes.set_xlabel(f"{len(images)} images, {order}")
         return
-    axes.set_xticks(range(len(images)), [shortened(name) for name in images], rotation=90, fontsize=SMALL - 1)
+    axes.set_xticks(range(len(images)), [shortened(name, LONGEST_NAME) for name in images], rotation=90, fontsize=SMALL - 1)
     axes.set_xlabel(order)
 
 
-def shortened(name: str) -> str:
-    """A file name that fits below an axis; of a long one its end, where numbers stand."""
+def shortened(name: str, longest: int = LONGEST_LABEL) -> str:
+    """A name that has room in a chart; of a long one its end, where numbers stand."""
     shown = legible(name)
-    return shown if len(shown) <= LONGEST_NAME else f"...{shown[3 - LONGEST_NAME :]}"
+    return shown if len(shown) <= longest else f"...{shown[3 - longest :]}"
 
 
 # Parity
@@ -132,7 +132,7 @@ def draw_parity(figure: Figure, rates: Sequence[ParityRate]) -> None:
     for place, label in enumerate(named):
         own = [rate for rate in rates if rate.label == label]
         x = [sizes.index(rate.size) + (place - (len(named) - 1) / 2) * width for rate in own]
-        bars = axes.bar(x, [100 * rate.share for rate in own], width * 0.94, color=chosen[label][0], label=legible(label))
+        bars = axes.bar(x, [100 * rate.share for rate in own], width * 0.94, color=chosen[label][0], label=shortened(label))
         axes.bar_label(bars, [f"{rate.agreeing}/{rate.images}" for rate in own], fontsize=SMALL, padding=2)
     axes.set_xticks(range(len(sizes)), sizes)
     axes.set_xlim(-0.6, len(sizes) - 0.4)
@@ -159,7 +159,7 @@ def draw_accuracy(figure: Figure, rows: Sequence[AccuracyRow]) -> None:
     for place, (axes, title) in enumerate(zip(charts, NUMBERS.values(), strict=True)):
         axes.set_title(title, fontsize=SMALL + 2)
         draw_pairs(axes, [row.pairs[place] for row in rows])
-    charts[0].set_yticks(range(len(rows)), [legible(row.title) for row in rows])
+    charts[0].set_yticks(range(len(rows)), [shortened(row.title) for row in rows])
     charts[0].set_ylim(len(rows) - 0.5, -0.5)
     handles = charts[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False)
@@ -221,7 +221,7 @@ def draw_latency(figure: Figure, rows: Sequence[LatencyRow]) -> None:
         for place, (median, end) in enumerate(zip(medians.tolist(), (medians + beyond).tolist(), strict=True)):
             speed = f", {speedup_words(rows[place])}" if label == "candidate" else ""
             axes.annotate(f"{median:.1f}{speed}", (end, y[place]), xytext=(4, 0), textcoords="offset points", va="center", fontsize=SMALL)
-    axes.set_yticks(range(len(rows)), [legible(row.title) for row in rows])
+    axes.set_yticks(range(len(rows)), [shortened(row.title) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.margins(x=0.35)
     axes.grid(visible=False, axis="y")
@@ -278,7 +278,7 @@ def draw_label(axes: Axes, found: Sequence[Point], label: str, colour: str, mark
         elinewidth=1,
         capsize=2,
         markersize=7,
-        label=legible(label),
+        label=shortened(label),
         zorder=2,
     )
     for point in found:
