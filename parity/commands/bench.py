@@ -36,7 +36,7 @@ def bench(
     json: arguments.Json = None,
     trust_checkpoint: arguments.Trust = None,
 ) -> int:
-    """How long networks take in every backend, measured in turn, and how large their files are."""
+    """How long networks take in every backend, and how large their files are. With --study also how good; exit codes then as of gate."""
     named = tuple(dict.fromkeys((*models, *(candidate or ()))))
     check_target(json, inputs=(*named, data))
     targets, sizes = split(to), parse_sizes(imgsz)

@@ -1,4 +1,4 @@
-"""How each chart file is drawn: numbers and an empty figure in. Only names that come from elsewhere need ``legible``."""
+"""How each chart file is drawn: numbers and an empty figure in. Every name that comes from elsewhere is ``shortened``."""
 
 from __future__ import annotations
 

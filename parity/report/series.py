@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from parity.detections import Detections
 from parity.exhibits import Exhibit
 from parity.latency import Latency, LatencyComparison
+from parity.limits import Profile
 from parity.request import size_label
 from parity.verdict import ConfigResult, Delta, MetricComparison, Result
 
@@ -99,11 +100,18 @@ class Point:
 
 
 def labels(configs: Sequence[ConfigResult]) -> dict[str, str]:
-    """What each configuration is called beside its size, by id: its backend, or where several share that, its id without the size."""
-    alike = Counter((config.backend, config.imgsz) for config in configs)
-    if max(alike.values(), default=0) == 1:
-        return {config.id: config.backend for config in configs}
+    """What each configuration is called beside its size, by id: backend and precision, or where several share that, its id without size."""
+    named = {config.id: backend_of(config) for config in configs}
+    alike = Counter((named[config.id], config.imgsz) for config in configs)
+    if max(alike.values(), default=0) <= 1:
+        return named
     return {config.id: config.id.removesuffix(f"-{size_label(config.imgsz)}") for config in configs}
+
+
+def backend_of(config: ConfigResult) -> str:
+    """The backend, and the precision where the id says that it is not float32."""
+    coarser = (f"{config.backend}-{profile}" for profile in Profile if not profile.exact)
+    return next((name for name in coarser if f"-{name}-" in f"{config.id}-"), config.backend)
 
 
 def titles(configs: Sequence[ConfigResult]) -> dict[str, str]:
