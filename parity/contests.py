@@ -128,7 +128,7 @@ def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
     own = is_checkpoint(path) and gate.request.candidate_spec is None
     notes = (
         f"its spec is {'its own' if own else found.origin}",
-        *misfits(spec, base, gate.request.sizes, fixed=input_size(session) is not None),
+        *misfits(spec, base, gate.request.sizes if asked is None else (asked,), fixed=input_size(session) is not None),
     )
     candidate = ModelDetector(identity, Pipeline(spec, session), notes, relabel=relabelling(gate, found))
     actual = spec.preprocess.target_size

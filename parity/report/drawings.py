@@ -171,7 +171,8 @@ def draw_pairs(axes: Axes, pairs: Sequence[Pair]) -> None:
     reference, candidate = (np.array([getattr(pair, side) for pair in pairs], np.float64) for side in ("reference", "candidate"))
     lows, highs = np.array([pair.interval or (np.nan, np.nan) for pair in pairs]).T
     axes.plot(reference, places, "o", color=REFERENCE, markersize=9, markerfacecolor="none", label="reference")
-    axes.hlines(places, lows, highs, color=CANDIDATE, linewidth=2, label="95 % interval of its change")
+    if not np.isnan(lows).all():
+        axes.hlines(places, lows, highs, color=CANDIDATE, linewidth=2, label="95 % interval of the change")
     axes.plot(candidate, places, "s", color=CANDIDATE, markersize=4, label="candidate")
     for y, pair in enumerate(pairs):
         text = change_words(pair)
@@ -194,7 +195,7 @@ def widen(axes: Axes, values: Floats) -> None:
     known = values[~np.isnan(values)]
     low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
     margin = max(LEAST_SPAN - (high - low), 0.2 * (high - low)) / 2
-    axes.set_xlim(low - margin, high + margin)
+    axes.set_xlim(low - margin, high + margin + 0.3 * (high - low))  # room for the words on the right
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="x", labelsize=SMALL)
 

@@ -53,7 +53,7 @@ class Plots:
 
     def notes(self) -> Iterator[str]:
         """Where the charts are, and which were not drawn; an old one of such a name is not of this result."""
-        yield f"plots written: {', '.join(display(self.folder / plot.file) for plot in self.written)}"
+        yield f"plots written to {display(self.folder)}: {', '.join(plot.file for plot in self.written)}"
         for file, reason in self.left_out.items():
             stale = "; the one that lies there is of an earlier run" if (self.folder / file).exists() else ""
             yield f"{file} was not drawn: {reason}{stale}"

@@ -58,7 +58,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, lacking: tuple[str, ...], 
     found, exhibits = plotted(tmp_path, **dict.fromkeys(lacking))
     assert drawn(tmp_path / "plots", found, exhibits) == written
     notes = list(write_plots(tmp_path / "plots", found, exhibits).notes())
-    assert notes[0].startswith("plots written: ")
+    assert notes[0].startswith("plots written to ")
     assert notes[0].count(".png") == len(written)
     assert f"accuracy-latency.png was not drawn: {said}" in notes
     assert len(notes) == 1 + len(FILES) - len(written)
