@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from parity.errors import UsageError
 from parity.exhibits import Exhibit
 from parity.report import drawings
 from parity.report.evidence import walked_folders
-from parity.report.output import ANOTHER, make_folder
+from parity.report.output import ANOTHER, check_apart, check_folder, make_folder
 from parity.report.plotting import write_chart
 from parity.report.series import accuracy_rows, image_series, latency_rows, parity_rates, points
 from parity.request import GateRequest
@@ -129,12 +128,8 @@ def check_plots_folder(folder: Path | None, request: GateRequest, dataset: Datas
     if folder is None:
         return
     place = folder.resolve()
-    existing = next(each for each in (place, *place.parents) if each.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise UsageError(f"{option} cannot be written", found=folder, expected="a folder", next_step=ANOTHER)
-    for walked in walked_folders(request, dataset):
-        if place.is_relative_to(walked):
-            raise UsageError(f"{option} lies in an input, whose images it would join", found=folder, next_step=ANOTHER)
+    check_folder(place, option=option)
+    check_apart(place, walked_folders(request, dataset), option=option)
     charts = {place / plot.file for plot in PLOTS}
     for image in dataset.images:
         if image.path.resolve() in charts:
