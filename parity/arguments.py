@@ -88,7 +88,10 @@ EndToEnd = Annotated[bool, typer.Option("--end-to-end", help="Take the one-to-on
 Trust = Annotated[
     list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")
 ]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads of each runtime. Default: the runtime's.", min=1, metavar="N")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", help="Images at once; where latency is measured, threads of each runtime. Default: all.", min=1, metavar="N"),
+]
 NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
 WORKERS_HELP = "Judge this many sizes at once, each with --threads; no more than there are processors for. Needs --no-latency."
 Workers = Annotated[int, typer.Option("--workers", help=WORKERS_HELP, min=1, metavar="N")]

@@ -34,7 +34,7 @@ from parity.verdict import ReferenceId
 T = TypeVar("T")
 BENCH_SCHEMA = 2
 PYTORCH = "pytorch"  # as a target: it is timed anyway
-MOST_SECONDS, QUICK_SECONDS = 60.0, 15.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
+MOST_SECONDS, QUICK_SECONDS = 120.0, 30.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
 MOST_RUNS = 4 * FOR_P99
 
 
@@ -44,7 +44,7 @@ class BenchRequest:
 
     ``models`` are exported files, and one checkpoint or none. Without ``targets`` a checkpoint is exported to all that calculate in
     float32 and are installed, without ``sizes`` files decide, without ``threads`` every processor is used, without ``data`` one
-    synthetic image, without ``runs`` as many at each setting as fit into a minute.
+    synthetic image, without ``runs`` as many at each setting as fit into two minutes.
     """
 
     models: tuple[Path, ...]
@@ -196,7 +196,7 @@ def time_setting(entry: Entry, setting: Setting, tensors: Sequence[Tensor], *, r
             one.warm(tensors)
         rounds = rounds_for(runs, [one.in_turn(tensors) for one in (*entered, entered[0])])
         calls = [one.in_turn(tensors) for one in (*entered, entered[0])]
-        times = time_in_turn(calls, rounds, follow=lambda numbers: track(numbers, str(setting), rounds))
+        times = time_in_turn(calls, rounds, settled=True, follow=lambda numbers: track(numbers, str(setting), rounds))
     feigned = feigned_by(speedup(times[:, [0, -1]]))
     rows = tuple(bench_row(place, entered, times, batch=setting.batch) for place in range(len(entered)))
     return BenchSetting(setting.imgsz, setting.batch, setting.threads, rounds, feigned, rows)
@@ -215,7 +215,7 @@ def rounds_for(runs: int | None, calls: Sequence[Call]) -> int:
     """As many rounds as were asked for, else as fit into the time, after warming up; an even number, since two rounds are a pair."""
     start = perf_counter()
     warm_up(calls)
-    each = (perf_counter() - start) / WARM_UP
+    each = 2 * (perf_counter() - start) / WARM_UP  # settled, and timed
     affordable = max(PAIRS, min(FOR_P99, int(MOST_SECONDS / each)), min(MOST_RUNS, int(QUICK_SECONDS / each)))
     chosen = affordable if runs is None else runs
     return chosen + chosen % 2

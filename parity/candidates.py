@@ -77,6 +77,7 @@ class ModelDetector:
     margins: NoiseMargins | None = None  # of noise, where its doubts are asked for
     timed: Session | None = None  # whose latency is its own, where that is another's than the pipeline's
     remember: Callable[[View], Memory] | None = None  # what it said before when asked the same
+    lanes: int = 1  # images at once
 
     @property
     def shows(self) -> Cut:
@@ -95,7 +96,7 @@ class ModelDetector:
         settings = self.pipeline.spec.suppress
         own = replace(settings, confidence=max(settings.confidence, deployed.confidence))
         pipeline = Pipeline(replace(self.pipeline.spec, suppress=own), self.pipeline.session)
-        asked = View(pipeline, evaluated.apply(settings), self.margins)
+        asked = View(pipeline, evaluated.apply(settings), self.margins, lanes=self.lanes)
         return asked if self.remember is None else replace(asked, memory=self.remember(asked))
 
 

@@ -54,8 +54,8 @@ class Contestant:
                 raise BadInput("answers for another number of images", file=self.name, found=sorted(answers), expected=expected)
 
     def in_turn(self, tensors: Sequence[Tensor]) -> Call:
-        """A call that runs the network on each tensor twice, which are both orders of a pair, and after the last on the first again."""
-        turns = cycle([arranged(tensor, self.session.input_shape) for tensor in tensors for _ in range(2)])
+        """A call that runs the network on each tensor four times, settling and timed in both orders of a pair, and then begins anew."""
+        turns = cycle([arranged(tensor, self.session.input_shape) for tensor in tensors for _ in range(4)])
         return lambda: self.session.run(next(turns))
 
 

@@ -26,6 +26,7 @@ from parity.open_gate import (
     reference_detector,
     reference_spec,
     session_of,
+    timed_session,
     with_thresholds,
 )
 from parity.pipeline import Pipeline
@@ -130,7 +131,8 @@ def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
         f"its spec is {'its own' if own else found.origin}",
         *misfits(spec, base, gate.request.sizes if asked is None else (asked,), fixed=input_size(session) is not None),
     )
-    candidate = ModelDetector(identity, Pipeline(spec, session), notes, relabel=relabelling(gate, found))
+    pipeline, timed, relabel = Pipeline(spec, session), timed_session(gate, path), relabelling(gate, found)
+    candidate = ModelDetector(identity, pipeline, notes, relabel=relabel, timed=timed, lanes=gate.lanes)
     actual = spec.preprocess.target_size
     return Contest(
         config_id(gate, session.backend, actual, precision=session.precision),

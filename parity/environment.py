@@ -15,6 +15,7 @@ PACKAGES = (
     *("torch", "torchvision", "ultralytics", "openvino"),
 )
 IDLE_LOAD = 0.5  # processes
+MOST_LANES = 8  # each holds the activations of one image
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
 
 
@@ -59,6 +60,11 @@ def busy_note(load: float | None) -> str | None:
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def lanes(threads: int | None = None) -> int:
+    """How many images are worked on at once with so many threads in all (``None``: a thread for every processor)."""
+    return min(threads or processors(), MOST_LANES)
 
 
 def installed(package: str) -> str | None:

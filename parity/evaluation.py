@@ -100,7 +100,8 @@ def file_detector(gate: Gate, size: Size | None) -> ModelDetector:
     declared = read_spec(request.candidate_spec) if request.candidate_spec else None
     found = spec_of_file(path, session, reference_spec(gate, size), declared=declared, asked=size)
     identity = CandidateId("model", str(path), content_digest(gate, path))
-    return ModelDetector(identity, Pipeline(with_thresholds(found.spec, request), session), (f"its spec is {found.origin}",))
+    pipeline = Pipeline(with_thresholds(found.spec, request), session)
+    return ModelDetector(identity, pipeline, (f"its spec is {found.origin}",), lanes=gate.lanes)
 
 
 def evaluate_size(gate: Gate, model: ModelDetector) -> SizeEvaluation:

@@ -101,14 +101,19 @@ def warm_up(calls: Sequence[Call]) -> None:
     time_in_turn(calls, WARM_UP)
 
 
-def time_in_turn(calls: Sequence[Call], rounds: int, *, follow: Follow = iter) -> NDArray[np.float64]:
+def time_in_turn(calls: Sequence[Call], rounds: int, *, settled: bool = False, follow: Follow = iter) -> NDArray[np.float64]:
     """Milliseconds, (rounds, calls): each round runs everyone once, every other round backwards, so that what drifts meets all alike.
 
-    Any two columns are pairs in ABBA order. ``follow`` hands on the numbers of the rounds while somebody watches.
+    Any two columns are pairs in ABBA order. ``settled`` runs each once untimed before it is timed: after another network, caches hold that
+    one's weights and its threads spin on for a while, which a network that is deployed alone never meets. Of two sides it is not needed,
+    since ABBA runs each after itself every other time, and ``speedup`` takes the faster. ``follow`` hands on the numbers of the rounds
+    while somebody watches.
     """
     times = np.empty((rounds, len(calls)))
     for number in follow(range(rounds)):
         for place in range(len(calls))[:: -1 if number % 2 else 1]:
+            if settled:
+                calls[place]()
             times[number, place] = milliseconds(calls[place])
     return times
 

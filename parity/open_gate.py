@@ -17,6 +17,7 @@ from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
 from parity.datasets import Dataset, open_dataset
 from parity.doubts import NoiseMargins
+from parity.environment import lanes
 from parity.errors import UsageError
 from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
 from parity.metrics import ClassMap, map_classes
@@ -47,6 +48,10 @@ def untracked(items: Iterable[T], label: str, total: int) -> Iterable[T]:
     return items
 
 
+SessionKey = tuple[str, int | None]  # what is open, and how many threads it runs in
+FASTER: SessionKey = ("faster reference", 1)
+
+
 @dataclass(slots=True, eq=False)
 class Gate:
     """An open gate: the data, the reference, and what the reference has already been seen to do."""
@@ -62,7 +67,7 @@ class Gate:
     observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
     measured: dict[tuple[Size | None, Cut, Suppress], Recorded] = field(default_factory=dict)
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
-    sessions: dict[str, Session] = field(default_factory=dict)
+    sessions: dict[SessionKey, Session] = field(default_factory=dict)
     equal: dict[tuple[PipelineSpec, Limits], bool] = field(default_factory=dict)  # the faster reference, but for noise
     checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
     cache: ReferenceCache | None = None
@@ -74,6 +79,11 @@ class Gate:
         if self.checkpoint is not None and self.checkpoint.spec.preprocess.target_size is None:
             return (None,)
         return self.request.sizes or (DEFAULT_SIZE,)
+
+    @property
+    def lanes(self) -> int:
+        """How many images are worked on at once, each by networks of one thread: what they say does not depend on the processors."""
+        return lanes(self.request.threads)
 
     @property
     def profile(self) -> Profile:
@@ -143,30 +153,36 @@ def reference_detector(gate: Gate, size: Size | None) -> Detector:
     if gate.checkpoint is None:
         rows = open_predictions(gate.request.reference, gate.dataset, index_of=category_indices(gate), full=gate.full)
         return reference_on_its_terms(rows, gate.dataset.images, gate.record)
-    from parity.backends.pytorch import PyTorchSession, default_threads  # noqa: PLC0415 - the base installation has no torch
-
-    if "reference" not in gate.sessions:
-        session = PyTorchSession(gate.checkpoint.network, threads=gate.request.threads)
-        gate.sessions["reference"] = gate.resources.enter_context(session)
     spec = with_thresholds(reference_spec(gate, size), gate.request)
     identity = CandidateId("checkpoint", str(gate.checkpoint.path), gate.checkpoint.sha256)
     limits = gate.at(size).limits
-    stock = Pipeline(spec, gate.sessions["reference"])
+    stock = Pipeline(spec, reference_session(gate, threads=1))
     margins = NoiseMargins(limits.box.value, limits.logit.value)
     pipeline = quick_pipeline(gate, stock, limits)
-    threads, remember = gate.request.threads or default_threads(), None
+    timed, remember = reference_session(gate, threads=gate.request.threads), None
     if gate.cache is not None and not gate.request.trusted:  # what a trusted checkpoint runs is not ours, and may have changed
-        remember = partial(memory_of, gate.cache, gate.checkpoint.sha256, threads)
-    return ModelDetector(identity, pipeline, margins=margins, timed=stock.session, remember=remember)
+        remember = partial(memory_of, gate.cache, gate.checkpoint.sha256)
+    return ModelDetector(identity, pipeline, margins=margins, timed=timed, remember=remember, lanes=gate.lanes)
+
+
+def reference_session(gate: Gate, *, threads: int | None) -> Session:
+    """The checkpoint's network as it was loaded."""
+    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
+
+    key = ("reference", threads)
+    if key not in gate.sessions:
+        network = checkpoint_of(gate, gate.request.reference).network
+        gate.sessions[key] = gate.resources.enter_context(PyTorchSession(network, threads=threads))
+    return gate.sessions[key]
 
 
 def quick_pipeline(gate: Gate, stock: Pipeline, limits: Limits) -> Pipeline:
     """The reference in the memory format that is faster, where that changes nothing but noise; one that resizes inside gains nothing."""
     if stock.spec.preprocess.target_size is None:
         return stock
-    if "faster reference" not in gate.sessions:
-        gate.sessions["faster reference"] = gate.resources.enter_context(stock.session.faster())
-    faster, key = gate.sessions["faster reference"], (stock.spec, limits)
+    if FASTER not in gate.sessions:
+        gate.sessions[FASTER] = gate.resources.enter_context(stock.session.faster())
+    faster, key = gate.sessions[FASTER], (stock.spec, limits)
     if key not in gate.equal:
         gate.equal[key] = equal_but_for_noise(stock, faster, gate.dataset.images[0].path, limits=limits)
     return replace(stock, session=faster) if gate.equal[key] else stock
@@ -197,21 +213,26 @@ def read_spec(path: Path) -> PipelineSpec:
     return from_plain(PipelineSpec, read_json(path), source=path, next_step="start from `parity convert CHECKPOINT --print-spec`")
 
 
-def session_of(gate: Gate, path: Path) -> Session:
-    """An open session of a file, opened once and closed with the gate."""
-    key = str(path)
+def session_of(gate: Gate, path: Path, *, threads: int | None = 1) -> Session:
+    """An open session of a file with so many threads, opened once and closed with the gate."""
+    key = (str(path), threads)
     if key not in gate.sessions:
-        gate.sessions[key] = gate.resources.enter_context(open_candidate(gate, path))
+        gate.sessions[key] = gate.resources.enter_context(open_candidate(gate, path, threads=threads))
     return gate.sessions[key]
 
 
-def open_candidate(gate: Gate, path: Path) -> Session:
+def timed_session(gate: Gate, path: Path) -> Session | None:
+    """A session of a file as it would be deployed, with all threads; ``None`` where nothing is timed."""
+    return session_of(gate, path, threads=gate.request.threads) if gate.request.latency else None
+
+
+def open_candidate(gate: Gate, path: Path, *, threads: int | None) -> Session:
     """A new session of a file."""
     if not is_checkpoint(path):
-        return open_session(path, threads=gate.request.threads)
+        return open_session(path, threads=threads)
     from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
 
-    return PyTorchSession(checkpoint_of(gate, path).network, threads=gate.request.threads)
+    return PyTorchSession(checkpoint_of(gate, path).network, threads=threads)
 
 
 def class_map(gate: Gate) -> ClassMap:

@@ -26,7 +26,7 @@ from parity.judging import Outcome, judge_contest
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import truths_of
 from parity.models import Checkpoint, is_checkpoint
-from parity.open_gate import Gate, Track, checkpoint_of, class_map, untracked
+from parity.open_gate import Gate, Track, checkpoint_of, class_map, session_of, untracked
 from parity.request import DEFAULT_SIZE, GateRequest, Size
 from parity.sensitivity import fewest, most_in_float, ranked
 from parity.spec import STRICT
@@ -85,11 +85,6 @@ class Tried:
     file: Path
     outcome: Outcome
     step: Step
-
-    @property
-    def drop(self) -> float:
-        """The checkpoint's AP less the file's; infinite where it is undefined, so that it is within no budget."""
-        return float("inf") if self.step.drop is None else self.step.drop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,12 +181,12 @@ def sensitivity_order(bench: Workbench, track: Track) -> tuple[str, ...]:
 
 def passes(budget: float, tried: Tried) -> bool:
     """Whether AP keeps the budget, and the gate's statistics are sure of it."""
-    return tried.drop <= budget and conclude(tried.outcome.checks) is Verdict.PASS
+    return tried.step.drop <= budget and conclude(tried.outcome.checks) is Verdict.PASS
 
 
 def acceptable(budget: float, tried: Tried) -> bool:
     """Whether AP keeps the budget as far as it was measured, and nothing else failed."""
-    return tried.drop <= budget and conclude(tried.outcome.checks) is not Verdict.FAIL
+    return tried.step.drop <= budget and conclude(tried.outcome.checks) is not Verdict.FAIL
 
 
 def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
@@ -204,7 +199,8 @@ def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
 def time_against(bench: Workbench, file: Path) -> LatencyComparison:
     """The float32 file and this one in turn, on one calibration image."""
     tensor = bench.making.ingredients.images[0]
-    return compare_latency(partial(bench.plain.run, tensor), partial(bench.gate.sessions[str(file)].run, tensor))
+    timed = session_of(bench.gate, file, threads=bench.gate.request.threads)
+    return compare_latency(partial(bench.plain.run, tensor), partial(timed.run, tensor))
 
 
 def step_of(outcome: Outcome, latency: LatencyComparison, *, size_mb: float, returned: int) -> Step:

@@ -50,7 +50,6 @@ class Scope:
     evaluation: Suppress
     margins: NoiseMargins | None
     memory_format: str
-    threads: int
     environment: Environment
     code: str
     __pydantic_config__ = STRICT
@@ -182,7 +181,7 @@ def own_code() -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(source.read_bytes()).digest() for source in sources)).hexdigest()
 
 
-def memory_of(found: ReferenceCache, checkpoint_sha256: str, threads: int, view: View) -> CachedView:
+def memory_of(found: ReferenceCache, checkpoint_sha256: str, view: View) -> CachedView:
     """The memory of a checkpoint's view in this environment."""
     spec, session = view.pipeline.spec, view.pipeline.session
     return found.memory(
@@ -192,7 +191,6 @@ def memory_of(found: ReferenceCache, checkpoint_sha256: str, threads: int, view:
             view.evaluation,
             view.margins,
             getattr(session, "memory_format", session.backend),
-            threads,
             environment(),
             own_code(),
         )

@@ -35,7 +35,7 @@ class Session(Protocol):
     metadata: Mapping[str, str]
 
     def run(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        """The raw outputs for a batch of network inputs."""
+        """The raw outputs for a batch of network inputs; several threads may ask at once."""
 
     def faster(self) -> Session:
         """A session of the same network for many runs, equal within the noise of float32; the same one where there is no faster."""
@@ -54,7 +54,7 @@ class Backend(Protocol):
     suffix: str
 
     def open(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> Session:
-        """Open a file; ``threads=None`` leaves the number to the runtime."""
+        """Open a file; ``threads`` are those of one run, and ``None`` leaves their number to the runtime."""
 
 
 class CheckedSession(ABC):

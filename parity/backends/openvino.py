@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from parity.backends.base import CheckedSession, Session
 from parity.backends.image_input import NetworkInput, one_image
 from parity.backends.openvino_file import inspect_ir, read_weights
 from parity.backends.openvino_import import require_openvino
+from parity.environment import lanes
 from parity.errors import BackendUnavailable, BadInput
 
 if TYPE_CHECKING:
@@ -35,29 +37,42 @@ class OpenVinoSession(CheckedSession):
         network = compiled(content, read_weights(path, inspected), path, device=device, threads=threads)
         shape, self._dtype = one_image([described_input(each) for each in network.inputs], path)
         self._batched = network.inputs[0].partial_shape.rank.get_length() == len(shape)
-        self._request = network.create_infer_request()
+        self._requests: SimpleQueue[Any] = SimpleQueue()  # as many as may run at once
+        for _ in range(streams(threads)):
+            self._requests.put(network.create_infer_request())
         super().__init__("openvino", shape, metadata=inspected.metadata, precision=inspected.precision)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         fed = tensor if self._batched else tensor[0]
-        outputs = self._request.infer([fed.astype(self._dtype, copy=False)], share_inputs=True, share_outputs=True)
-        return tuple(np.array(output, np.float32) for output in outputs.values())  # copies: the next run writes into these
+        request = self._requests.get()
+        try:
+            outputs = request.infer([fed.astype(self._dtype, copy=False)], share_inputs=True, share_outputs=True)
+            return tuple(np.array(output, np.float32) for output in outputs.values())  # copies: the next run writes into these
+        finally:
+            self._requests.put(request)
 
     def _release(self) -> None:
-        self._request = None
+        self._requests = SimpleQueue()
 
 
 def compiled(content: bytes, weights: bytes, path: Path, *, device: str, threads: int | None) -> Any:
     """The network, ready to run; OpenVINO's errors become ``BadInput``."""
     core = openvino.Core()
     name = device_name(core, device)
-    settings = SETTINGS | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
+    settings = SETTINGS | (
+        {} if threads is None else {"INFERENCE_NUM_THREADS": threads * streams(threads), "NUM_STREAMS": streams(threads)}
+    )
     try:
         return core.compile_model(core.read_model(content, weights), name, settings if name == "CPU" else {})
     except (RuntimeError, ValueError, TypeError) as failure:
         next_step = f"export it again ({openvino.__version__} is installed)"
         reason = str(failure).strip().splitlines()[-1:]
         raise BadInput("OpenVINO cannot open it", file=path, found=reason, next_step=next_step) from None
+
+
+def streams(threads: int | None) -> int:
+    """How many runs of so many threads go on at once; with all threads, one."""
+    return 1 if threads is None else max(1, lanes() // threads)
 
 
 def device_name(core: Any, device: str) -> str:

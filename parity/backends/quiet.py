@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import logging
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class NoWarnings:
+    """Warnings are dropped from the first thread that enters to the last that leaves: Python has one setting of them for all."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._resources = Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        """Drop warnings."""
+        with self._lock:
+            if not self._inside:
+                self._resources.enter_context(warnings.catch_warnings(action="ignore"))
+            self._inside += 1
+
+    def __exit__(self, *failure: object) -> None:
+        """Put back what was before."""
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._resources.close()
+
+
+WARNINGS = NoWarnings()
 
 
 @contextmanager
@@ -18,8 +43,7 @@ def quiet_torch() -> Iterator[None]:
     PyTorch calls TorchScript and the exporter that Ultralytics uses deprecated, and tracing warns of every branch on a shape;
     whether a trace is right is measured afterwards, on its outputs.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with WARNINGS:
         yield
 
 

@@ -20,9 +20,8 @@ def info(*, json: arguments.Json = None) -> int:
     from parity.reference_cache import FILE, contents
     from parity.report.cache import print_contents
 
-    found = contents(cache_folder())
     check_target(json, inputs=(cache_folder() / FILE,))
-    show(found, json, print_contents)
+    show(contents(cache_folder()), json, print_contents)
     return 0
 
 

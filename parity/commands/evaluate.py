@@ -7,7 +7,7 @@ from dataclasses import replace
 import typer
 
 from parity import arguments
-from parity.commands.running import basic_request, refuse_others, run_directory, show, wait_asleep
+from parity.commands.running import basic_request, refuse_others, run_directory, show
 from parity.errors import UsageError
 from parity.report.output import check_target
 from parity.runs.options import RunOptions
@@ -70,7 +70,6 @@ def evaluate(
     )
     request = replace(basic, data=data, images=images)
     check_target(json, inputs=request.inputs)
-    wait_asleep()
     from parity.evaluation import evaluate_model
     from parity.report.measurements import print_evaluation
     from parity.report.terminal import progress

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -58,20 +56,8 @@ def basic_request(
     )
 
 
-def wait_asleep() -> None:
-    """Let PyTorch's threads sleep while they wait for each other; only where nothing is timed, and before PyTorch is loaded.
-
-    Spinning takes the processor from whoever else works: YOLOv8n at 320, two threads on two cores that others use as well, takes 74 to
-    89 ms asleep and 370 to 1,270 ms spinning. The numbers that come out are the same.
-    """
-    if "torch" not in sys.modules:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def judged(request: GateRequest) -> Result:
     """Run the gate with progress."""
-    if not request.latency:
-        wait_asleep()
     from parity.gate import run_gate
     from parity.report.terminal import progress
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Collection
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -45,7 +45,7 @@ class OpenVinoInt8:
         """A file in which these layers are in float."""
         nncf, images = require_nncf(), list(self.ingredients.images)
         kept = all_but(self.ingredients.graph, returned)
-        with quiet():
+        with quiet_logs(), redirect_stdout(StringIO()):  # stdout may be JSON
             model = nncf.quantize(
                 require_openvino().Core().read_model(self.plain),
                 nncf.Dataset(images),
@@ -78,10 +78,3 @@ def require_nncf() -> ModuleType:
         raise missing("nncf", extra="quantize") from None
     module: ModuleType = nncf
     return module
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep NNCF's log and its progress off the terminal, where stdout may be JSON."""
-    with quiet_logs(), redirect_stdout(StringIO()):
-        yield

@@ -17,7 +17,7 @@ class Step:
 
     returned: int
     ap: float | None
-    drop: float | None
+    drop: float
     drop_ci95: tuple[float, float] | None
     speedup: float
     speedup_ci95: tuple[float, float]

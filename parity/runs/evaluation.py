@@ -17,7 +17,7 @@ from parity.convert.manifest import read_stamp
 from parity.datasets import Dataset
 from parity.datasets.base import digest, file_digest
 from parity.detections import Detections
-from parity.environment import Environment, environment
+from parity.environment import Environment, environment, lanes
 from parity.errors import BadInput, UsageError
 from parity.files import write_whole
 from parity.images import image_size
@@ -193,9 +193,10 @@ def evaluate_side(request: RunRequest, side: Side) -> Kept:
 def open_side(request: RunRequest, side: Side, resources: ExitStack) -> ModelDetector:
     """The network of a side, open; an ONNX file has to be the checkpoint's own."""
     checkpoint = request.checkpoint
-    session: Session = PyTorchSession(checkpoint.network, device=request.device) if side is PYTORCH else open_onnx(request)
+    session: Session = PyTorchSession(checkpoint.network, device=request.device, threads=1) if side is PYTORCH else open_onnx(request)
     identity = CandidateId("checkpoint" if side is PYTORCH else "model", side.name, None)
-    return ModelDetector(identity, Pipeline(checkpoint.spec, resources.enter_context(session)))
+    pipeline = Pipeline(checkpoint.spec, resources.enter_context(session))
+    return ModelDetector(identity, pipeline, lanes=lanes() if request.device == "cpu" else 1)
 
 
 def open_onnx(request: RunRequest) -> Session:
@@ -209,7 +210,7 @@ def open_onnx(request: RunRequest) -> Session:
         made = "an unknown checkpoint" if stamp is None else f"checkpoint {stamp.checkpoint_sha256[:12]}"
         expected = f"checkpoint {request.checkpoint.sha256[:12]}"
         raise BadInput("was not made from this checkpoint", file=file, found=made, expected=expected, next_step=step)
-    return open_session(file)
+    return open_session(file, threads=1)
 
 
 def observe_side(request: RunRequest, side: Side, detector: ModelDetector) -> list[Observation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,13 @@ def test_the_same_tensor_gives_the_same_output(session: Session) -> None:
 def test_a_faster_session_gives_the_same_within_the_noise_of_float32(session: Session) -> None:
     (output,), (again,) = session.run(image()), session.faster().run(image())
     np.testing.assert_allclose(output, again, rtol=1e-4, atol=1e-4)
+
+
+def test_threads_that_ask_at_once_get_what_one_alone_gets(session: Session) -> None:
+    alone = [session.run(image(seed))[0] for seed in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: session.run(image(seed))[0], range(12)))
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_outputs_are_float32_of_the_shape_of_the_head(session: Session) -> None:

@@ -40,7 +40,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     with ExitStack() as resources:
         gate = open_gate(request, resources)
         assert gate.checkpoint is not None
-        gate.sessions["reference"] = Remembered(eager(gate.checkpoint.network))
+        gate.sessions[("reference", 1)] = Remembered(eager(gate.checkpoint.network))
         exported = converted_elsewhere(reference, folder / "process")
         yield Workshop(gate, folder, exported, remembered(onnx_network(exported)), SIDE)
 

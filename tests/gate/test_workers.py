@@ -35,6 +35,12 @@ def test_two_processes_say_what_one_says(
     assert [config["imgsz"] for config in apart.result["configs"]] == [[320, 320], [160, 160]]
 
 
+def test_two_images_at_once_say_what_one_after_the_other_says(gate: GateRunner, reference: Path, smaller: Path, own_shapes: Path) -> None:
+    asked = ("--reference", reference, "--candidate", smaller, "--data", own_shapes / "data.yaml", *QUICKLY, "--no-cache")
+    one, two = (gate(*asked, "--threads", count).result for count in (1, 2))
+    assert one == two
+
+
 def test_latency_is_not_measured_beside_other_processes(gate: GateRunner, reference: Path, exported: Path, own_shapes: Path) -> None:
     run = gate("--reference", reference, "--candidate", exported, "--data", own_shapes / "data.yaml", "--workers", 2, "--threads", 1)
     assert_refused(run, exit_code=4, names="--workers", says="--no-latency")

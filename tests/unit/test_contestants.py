@@ -43,11 +43,11 @@ def given(path: str, shape: Shape | None) -> GivenFile:
 # A network in turn
 
 
-def test_each_tensor_is_run_twice_and_after_the_last_comes_the_first_again() -> None:
+def test_each_tensor_is_run_four_times_and_after_the_last_comes_the_first_again() -> None:
     session = FakeSession(lambda tensor: (tensor,))
     call = Contestant("a", session, 0).in_turn([TENSOR, TENSOR + 1])
-    assert [len(call()) for _ in range(5)] == [1] * 5
-    assert [tensor[0, 0, 0, 0] for tensor in session.inputs] == [0, 0, 1, 1, 0]
+    assert [len(call()) for _ in range(9)] == [1] * 9
+    assert [tensor[0, 0, 0, 0] for tensor in session.inputs] == [0, 0, 0, 0, 1, 1, 1, 1, 0]
 
 
 def test_a_file_with_channels_last_gets_its_input_so() -> None:

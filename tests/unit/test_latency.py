@@ -84,6 +84,12 @@ def test_everyone_is_timed_in_turn_and_every_other_round_backwards(clock: Clock)
     assert times.tolist() == [pytest.approx([1, 2, 3])] * 4
 
 
+def test_a_network_settles_before_it_is_timed(clock: Clock) -> None:
+    times = time_in_turn([clock.taking(name, seconds) for name, seconds in zip("ab", (0.001, 0.002), strict=True)], 2, settled=True)
+    assert clock.order == "aabbbbaa"
+    assert times.tolist() == [pytest.approx([1, 2])] * 2
+
+
 def test_each_time_is_given_to_the_side_it_belongs_to(clock: Clock) -> None:
     result = compare_latency(clock.taking("A", 0.004), clock.taking("B", 0.002))
     assert (result.reference.median, result.candidate.median) == (pytest.approx(4), pytest.approx(2))
