@@ -51,7 +51,6 @@ def study_request(checkpoint: Path, data: Path, folder: Path, *, threads: int | 
         confidence=CONFIDENCE,
         iou=IOU,
         threads=threads or processors(),
-        latency=False,  # of one image; a study times them all
         plots=folder,
     )
 
@@ -66,7 +65,8 @@ def run_study(request: GateRequest, *, track: Track = untracked) -> Studied:
         truths_of(gate.dataset)  # without labels there is no AP; better said before the networks run
         found = tuple(contests(gate))
         require_networks(found)
-        judged = [judge_contest(gate, contest) for contest in found]
+        untimed = replace(gate, request=replace(request, latency=False))  # the gate times one image, a study all
+        judged = [judge_contest(untimed, contest) for contest in found]
         times = time_all(gate, found)
         outcomes = [replace(each, result=replace(each.result, latency_ms=times[each.result.id])) for each in judged]
         result = conclusion(gate, outcomes, baseline_check, busy=busy_note(load))
@@ -97,12 +97,12 @@ def time_all(gate: Gate, found: Sequence[Contest]) -> dict[str, LatencyCompariso
 
 
 def time_image(group: Sequence[Contest], image: DatasetImage) -> NDArray[np.float64]:
-    """Milliseconds on one image, (runs, networks): the reference, then every candidate, in turn after warming up."""
+    """Milliseconds on one image, (runs, networks): the reference, then every candidate, in turn, warmed up and settled as bench does."""
     picture = read_image(image.path)
     sides = (group[0].reference, *(contest.candidate for contest in group))
     calls = [network_call(side, picture) for side in sides if isinstance(side, ModelDetector)]
     warm_up(calls)
-    return time_in_turn(calls, RUNS)
+    return time_in_turn(calls, RUNS, settled=True)
 
 
 # What was found

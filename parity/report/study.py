@@ -124,7 +124,8 @@ def meanings(protocol: Protocol) -> Iterator[str]:
     yield (
         f"**Latency** is of the network alone: one preprocessed image in, raw outputs out, {threads}, without reading, preprocessing and "
         f"NMS. On each image every network of a size runs {protocol.warm_up_runs} times to warm up and then {protocol.runs_per_image} "
-        "times that count, in turn with the others and every other round backwards, so that all meet the same noise. Median and p95 are "
+        "times that count, each straight after one of its own that does not, in turn with the others and every other round backwards, so "
+        "that all meet the same noise. Median and p95 are "
         "over all runs on all images; images/s is 1000 / mean milliseconds."
     )
     yield (
