@@ -54,7 +54,9 @@ LabelledData = Annotated[Path | None, typer.Option("--data", help=DATA_HELP, met
 SomeData = Annotated[Path | None, typer.Option("--data", help="Time its first 4 images. Default: one synthetic image.", metavar="PATH")]
 ImageRoot = Annotated[Path | None, typer.Option("--images", help="The image folder of a COCO file.", metavar="DIR")]
 ImageFolder = Annotated[Path, typer.Option("--images", help="A folder of images; they need no labels.", metavar="DIR")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder for result.json and report.txt.", metavar="DIR")]
+OutFolder = Annotated[
+    Path, typer.Option("--out", help="Folder for pictures, detections, comparison, result.json and report.txt.", metavar="DIR")
+]
 LIMITS_OUT_HELP = "Write the limits to this file, for --limits of gate and compare."
 LimitsOut = Annotated[Path | None, typer.Option("--out", help=LIMITS_OUT_HELP, metavar="JSON")]
 LIMITS_HELP = "What `parity calibrate --out` wrote for the reference. Default: the limits of its family."
@@ -81,9 +83,21 @@ REPORT_HELP = "Write one HTML file for people: verdict, causes, accuracy, and th
 Report = Annotated[Path | None, typer.Option("--report", help=REPORT_HELP, metavar="HTML")]
 PLOTS_HELP = "Write charts as PNG files: detections, confidence, parity, AP and latency."
 Plots = Annotated[Path | None, typer.Option("--plots", help=PLOTS_HELP, metavar="DIR")]
+HISTORY_HELP = "Add this run to an SQLite file, made where it is missing; parity history FILE shows what changes over checkpoints."
+History = Annotated[Path | None, typer.Option("--history", help=HISTORY_HELP, metavar="SQLITE")]
+HistoryFile = Annotated[Path, typer.Argument(help="What gate --history has written.", metavar="SQLITE", show_default=False)]
+ONLY_CONFIG_HELP = "Only this configuration: best-onnx-640, or onnx-640 for checkpoints of every name."
+OnlyConfig = Annotated[str | None, typer.Option("--config", help=ONLY_CONFIG_HELP, metavar="ID")]
+OnlyData = Annotated[str | None, typer.Option("--data", help="Only runs on this data set: its name or sha256.", metavar="NAME")]
+LastRuns = Annotated[int | None, typer.Option("--last", help="Only the latest runs.", min=1, metavar="N")]
+AsOne = Annotated[bool, typer.Option("--as-one", help="Take checkpoints of different file names for those of one model.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Draw AP, agreement and latency over the runs.", metavar="PNG")]
+FailOnDrift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit code 1 where a measure drifts the wrong way.")]
 TERMS_HELP = "The evidence.json of an evidence folder whose two predictions files are compared again."
 Terms = Annotated[Path | None, typer.Option("--terms", help=TERMS_HELP, metavar="JSON")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write JSON to this file; - is stdout, without tables.", metavar="PATH")]
+VERBOSE_HELP = "Print all that was measured and every check that did not pass, beyond what fits a screen."
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help=VERBOSE_HELP)]
 EndToEnd = Annotated[bool, typer.Option("--end-to-end", help="Take the one-to-one head of v10 and 26, which needs no NMS.")]
 Trust = Annotated[
     list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")

@@ -139,9 +139,8 @@ def differences(artefact: Path, certified: Certificate) -> Iterator[str]:
 
 def recorded(request: GateRequest, artefact: Path) -> GateRequest:
     """The request as a certificate keeps it: without what only this run wrote, and without what makes code run."""
-    bare = replace(
-        request, candidates=(), trusted=frozenset(), evidence=None, report=None, plots=None, certify=False, cache=None, workers=1
-    )
+    unwritten = replace(request, evidence=None, report=None, plots=None, photos=None, history=None, certify=False)
+    bare = replace(unwritten, candidates=(), trusted=frozenset(), cache=None, workers=1)
     return with_paths(bare, lambda path: relative(path, artefact))
 
 

@@ -19,6 +19,7 @@ from parity.commands.convert import convert
 from parity.commands.doctor import doctor
 from parity.commands.evaluate import evaluate
 from parity.commands.gate import DIAGNOSE, gate
+from parity.commands.history import history
 from parity.commands.quantize import quantize
 from parity.commands.verify import verify
 from parity.display import display
@@ -79,6 +80,7 @@ app.command()(bench)
 app.command()(calibrate)
 app.command()(quantize)
 app.command()(verify)
+app.command()(history)
 app.command()(doctor)
 app.add_typer(baseline)
 app.add_typer(cache)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from parity.artefacts import FileSpec, input_size, spec_of_file
@@ -22,6 +23,7 @@ from parity.open_gate import (
     checkpoint_of,
     class_map,
     content_digest,
+    phase,
     read_spec,
     reference_detector,
     reference_spec,
@@ -87,7 +89,8 @@ def converted_contest(gate: Gate, backend: str, size: Size | None) -> Contest:
     if gate.checkpoint is None:
         raise UsageError("--backend converts the reference", found=gate.request.reference, expected="a checkpoint as --reference")
     folder = Path(gate.resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-")))
-    return model_contest(gate, convert(gate.checkpoint, backend, size=size or DEFAULT_SIZE, out=folder), size)
+    making = partial(convert, gate.checkpoint, backend, size=size or DEFAULT_SIZE, out=folder)
+    return model_contest(gate, phase(gate.track, f"convert to {backend} {size_label(size)}", making), size)
 
 
 def given_contests(gate: Gate) -> Iterator[Contest]:

@@ -10,3 +10,9 @@ def display(untrusted: object) -> str:
     text = str(untrusted)
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:LONGEST])
     return shown if len(text) <= LONGEST else f"{shown}…"
+
+
+def display_whole(untrusted: object) -> str:
+    """The same of a text that is no name, however long."""
+    text = str(untrusted)
+    return "".join(display(text[start : start + LONGEST]) for start in range(0, len(text), LONGEST))

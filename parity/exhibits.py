@@ -12,7 +12,7 @@ from parity.comparison import ImageComparison
 from parity.datasets import DatasetImage
 from parity.limits import Limits
 from parity.metrics import IOU_50, IOU_75, Evaluation
-from parity.spec import ExifPolicy, PipelineSpec
+from parity.spec import ExifPolicy
 
 ALL_SIZES, MOST_DETECTIONS = 0, -1  # places in the arrays of an evaluation
 
@@ -28,7 +28,7 @@ class PrecisionRecall:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exhibit:
-    """One contest as a report shows it: images and comparisons in one order, the reference's class names, limits, and PR curves.
+    """One contest as a report shows it: images and comparisons in one order, class names, limits, and PR curves.
 
     ``exif`` is how the reference reads the images, which is how its boxes lie on them.
     """
@@ -47,13 +47,14 @@ def exhibit_of(
     images: Sequence[DatasetImage],
     comparisons: Sequence[ImageComparison],
     *,
-    spec: PipelineSpec,
+    names: Sequence[str],
+    exif: ExifPolicy,
     limits: Limits,
     evaluations: tuple[Evaluation, Evaluation] | None,
 ) -> Exhibit:
-    """The little that a report needs, without observations or an evaluation's arrays; the ``spec`` is the reference's."""
+    """The little that a report needs, without observations or an evaluation's arrays."""
     curves = () if evaluations is None else tuple(precision_recall(evaluations))
-    return Exhibit(config, tuple(images), tuple(comparisons), tuple(spec.names), spec.preprocess.exif, limits, curves)
+    return Exhibit(config, tuple(images), tuple(comparisons), tuple(names), exif, limits, curves)
 
 
 def precision_recall(evaluations: tuple[Evaluation, Evaluation]) -> list[PrecisionRecall]:

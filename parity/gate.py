@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from parity.certificate import check_certifiable, write_certificates
-from parity.contests import contests
+from parity.contests import Contest, contests
 from parity.display import display
 from parity.environment import busy_note, environment, machine_load
 from parity.errors import UsageError
+from parity.exhibits import Exhibit
+from parity.history_file import check_history, history_notes
 from parity.holding import baseline_check, unheld
 from parity.judging import Outcome
 from parity.open_gate import Gate, Track, class_map, open_gate, untracked
@@ -30,10 +32,24 @@ from parity.workers import check_workers, judge_all
 Hold = Callable[[Gate, Outcome], Check]  # a result against what is stored
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A result, and what a report shows of each of its configurations."""
+
+    result: Result
+    exhibits: tuple[Exhibit, ...]
+
+
 def run_gate(request: GateRequest, *, track: Track = untracked) -> Result:
     """Judge every candidate and answer; raises ``ParityError`` for input that cannot be judged."""
     result, _ = judged(request, baseline_check, track=track)
     return result
+
+
+def run_with_exhibits(request: GateRequest, *, track: Track = untracked) -> Shown:
+    """The same, with what a report shows beside the numbers where ``request.photos`` or ``request.report`` asks for it."""
+    result, outcomes = judged(request, baseline_check, track=track)
+    return Shown(result, tuple(outcome.exhibit for outcome in outcomes if outcome.exhibit))
 
 
 def fresh_results(request: GateRequest, *, track: Track = untracked) -> Revisions:
@@ -56,17 +72,31 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, t
     request = with_fair_timing(request)
     check_certifiable(request)
     check_workers(request)
+    if request.history is not None:
+        check_history(request.history, inputs=request.inputs)
     busy = busy_note(machine_load()) if request.latency else None
     waivers = read_waivers(request.waivers, today=datetime.now(UTC).date()) if request.waivers else ()
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)
         check_plots_folder(request.plots, request, gate.full)
-        outcomes = judge_all(gate, list(contests(gate)))
+        listed = list(contests(gate))
+        check_photos(gate, listed)
+        outcomes = judge_all(gate, listed)
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
-        written = (*write_evidence(request, outcomes, result), *write_certificates(request, result))
+        written = (*write_evidence(request, outcomes, result), *write_certificates(request, result), *history_notes(request, result))
         result = replace(result, notes=(*result.notes, *written))
         return replace(result, notes=(*result.notes, *report_notes(request, outcomes, result))), outcomes
+
+
+def check_photos(gate: Gate, listed: Sequence[Contest]) -> None:
+    """Refuse a folder of pictures before anything runs, where one was asked for that does not do."""
+    if gate.request.photos is not None:
+        from parity.report.photos import check_photo_folders, photo_files  # noqa: PLC0415 - loads only where pictures are drawn
+
+        out, family, alone = gate.request.photos, reference_id(gate).family, len(listed) == 1
+        places = [photo_files(out, family=family, config=each.id, backend=each.backend, alone=alone) for each in listed]
+        check_photo_folders(gate.request, gate.full, gate.dataset, places)
 
 
 def report_notes(request: GateRequest, outcomes: Sequence[Outcome], result: Result) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from parity.exhibits import Exhibit, exhibit_of
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import Evaluation
-from parity.open_gate import Gate, class_map, reference_spec, with_thresholds
+from parity.open_gate import Gate, class_map, phase, reference_spec, with_thresholds
 from parity.pipeline import Observation
 from parity.records import evaluation, record
 from parity.request import size_label
@@ -48,7 +49,7 @@ class Outcome:
     notes: tuple[str, ...]
     causes: tuple[Diagnosis, ...] = ()
     proof: Proof | None = None  # where evidence was asked for
-    exhibit: Exhibit | None = None  # where a report or plots were asked for
+    exhibit: Exhibit | None = None  # where a report or pictures were asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     observed = observe_contest(gate, contest)
     pairs = zip(observed.reference, observed.candidate, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
-    metrics, accuracy, curves = contest_accuracy(gate, contest, observed)
+    metrics, accuracy, curves = phase(gate.track, f"measure AP of {contest.id}", partial(contest_accuracy, gate, contest, observed))
     result = ConfigResult(
         contest.id,
         contest.backend,
@@ -77,7 +78,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         observed.thresholds.iou,
         count(comparisons),
         metrics,
-        time_contest(gate, contest) if gate.request.latency else None,
+        phase(gate.track, f"time {contest.id}", partial(time_contest, gate, contest)) if gate.request.latency else None,
         accuracy,
         gate.profile,
         sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
@@ -89,7 +90,7 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
-    shown = gate.request.report or gate.request.plots
+    shown = gate.request.report or gate.request.plots or gate.request.photos
     exhibit = contest_exhibit(gate, contest, comparisons, curves) if shown else None
     return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof, exhibit)
 
@@ -98,8 +99,15 @@ def contest_exhibit(
     gate: Gate, contest: Contest, comparisons: Sequence[ImageComparison], curves: tuple[Evaluation, Evaluation] | None
 ) -> Exhibit:
     """What a report shows of a contest."""
-    spec = reference_spec(gate, contest.size)
-    return exhibit_of(contest.id, gate.dataset.images, comparisons, spec=spec, limits=gate.limits, evaluations=curves)
+    names, exif = shown_names(gate, contest), reference_spec(gate, contest.size).preprocess.exif
+    return exhibit_of(contest.id, gate.dataset.images, comparisons, names=names, exif=exif, limits=gate.limits, evaluations=curves)
+
+
+def shown_names(gate: Gate, contest: Contest) -> tuple[str, ...]:
+    """The names of class indices: the reference's, else the data's, else the candidate's; none where nobody names them."""
+    if gate.checkpoint is not None or gate.dataset.categories:
+        return reference_spec(gate, contest.size).names
+    return contest.candidate.pipeline.spec.names if isinstance(contest.candidate, ModelDetector) and contest.has_names else ()
 
 
 def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:
@@ -108,7 +116,7 @@ def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: S
     reference, candidate = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
     sides = Sides(reference, candidate, comparisons, rounding, observed.thresholds)
     try:
-        return name_causes(gate, contest, sides)
+        return phase(gate.track, f"look for the cause in {contest.id}", partial(name_causes, gate, contest, sides))
     except ParityError as failure:  # the verdict stands without its causes
         return Causes(unexplained=f"the causes were not found: {failure}")
 

@@ -96,6 +96,10 @@ MATCH_IOU = 0.5  # the least overlap of two detections that are taken for the sa
 MAX_ROUNDING_PX = 0.1  # a coarser grid of a predictions file is not formatting but a fault, and is not excused
 MAX_ROUNDING_SCORE = 0.001
 LATENCY_FLOOR = 0.03  # never enforced below: sessions of one file are apart by how they lie in memory (YOLOv8n, 2 % at 96, 3 % at 64)
+DRIFT_ERROR = 0.05  # how often runs that differ by chance alone may be said to drift, all trends of a listing together
+# fewer are too few: 8 in strict order happen once in 20,160 by chance (2 / 8!), which still counts among the trends of 8 configurations
+MIN_DRIFT_RUNS = 8
+MOST_DRIFT_RUNS = 1_000  # the latest that a trend is taken over: half a million pairs of them are looked at in a tenth of a second
 EVALUATION_CONFIDENCE = 0.001  # AP is taken down to this score, as `yolo val` does
 
 
@@ -120,6 +124,15 @@ CEILINGS = {
     "score": Limit(SAME_NETWORK.score, "score", "what two runs of one network may differ by; a wrong weight changes tenths"),
     "logit": Limit(4 * SAME_NETWORK.score, "logit", "that of the score where it is least of a logit: s (1 - s) is 1 / 4 at most"),
     "edge_rate": Limit(0.01, "edges of a detection", "more would excuse a fault that loses one detection in a hundred"),
+}
+
+
+# how far a measure may move over all runs of a history before it is called a drift, if chance does not explain it
+DRIFT = {
+    "AP": Limit(0.002, "AP", "that of a baseline: float32 AP on other processors and library versions"),
+    "AP change": Limit(0.001, "AP", "that of a candidate against its reference: a tenth of a point"),
+    "agreement": Limit(0.01, "of the images", "chosen: one image in a hundred"),
+    "latency": Limit(LATENCY_FLOOR, "of the first", "sessions of one file are apart by that much"),
 }
 
 

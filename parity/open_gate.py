@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -46,6 +46,12 @@ def untracked(items: Iterable[T], label: str, total: int) -> Iterable[T]:
     """Progress that nobody sees."""
     del label, total
     return items
+
+
+def phase(track: Track, label: str, work: Callable[[], T]) -> T:
+    """Do one piece of work that takes long, followed as a whole."""
+    (done,) = [work() for _ in track((None,), label, 1)]
+    return done
 
 
 SessionKey = tuple[str, int | None]  # what is open, and how many threads it runs in

@@ -15,7 +15,7 @@ from parity.errors import ParityError
 from parity.options import parse_sizes, split
 from parity.project_file import find_waivers
 from parity.request import Size
-from parity.suite.records import OUTPUT, closing_lines, records, take_in
+from parity.suite.records import OUTPUT, ci_lines, closing_lines, records, take_in
 
 if TYPE_CHECKING:
     from parity.verdict import Result
@@ -29,6 +29,7 @@ LISTS = (
     ("imgsz", DEFAULT_SIZES, "network sizes in pixels, a side or HEIGHTxWIDTH"),
     ("data", None, "data.yaml, COCO JSON or folder of images; NAME=PATH is for the checkpoint of that file name alone"),
 )
+HISTORY = "SQLite file that the run is added to; parity history FILE shows what changes over checkpoints"
 BASELINES = "folder of stored results"
 CALIBRATION = "images that INT8 ranges are taken from, a data.yaml (its train split) or a folder; by default the train split of the data"
 GATED: pytest.StashKey[list[Result]] = pytest.StashKey()  # what the running test has gated
@@ -42,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"parity_{name}", text, type="linelist", default=[default] if default else [])
     group.addoption("--parity-baselines", metavar="PATH", help=BASELINES)
     parser.addini("parity_baselines", BASELINES, default="baselines")
+    group.addoption("--parity-history", metavar="PATH", help=HISTORY)
+    parser.addini("parity_history", HISTORY, default="")
     group.addoption("--parity-calibration", metavar="PATH", help=CALIBRATION)
     parser.addini("parity_calibration", CALIBRATION, default="")
     group.addoption(
@@ -53,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and keep several processes from writing one baseline."""
     config.addinivalue_line("markers", "parity: gates a model; select with -m parity")
+    refuse_wrong_history(config)
     parallel = hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None)
     if not config.getoption("--parity-update-baselines"):
         return
@@ -66,17 +70,35 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--parity-update-baselines: {error}") from None
 
 
+def refuse_wrong_history(config: pytest.Config) -> None:
+    """A history that cannot be added to is said before anything is run."""
+    target = option_path(config, "history")
+    if target is None:
+        return
+    from parity.history_file import check_history  # noqa: PLC0415 - loads NumPy
+
+    try:
+        check_history(target, inputs=())
+    except ParityError as error:
+        raise pytest.UsageError(f"--parity-history: {error}") from None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """No test answers for what an earlier one gated."""
     item.config.stash[GATED] = []
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test that has gated something shows what did not pass and why: ``assert`` alone shows a verdict."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that has gated something has its numbers in the JUnit file, and shows what did not pass and why where it failed."""
+    gated = item.config.stash.get(GATED, [])
+    if call.when == "call" and gated:
+        from parity.report.properties import result_properties  # noqa: PLC0415 - loads NumPy
+
+        item.user_properties.extend(pair for result in gated for pair in result_properties(result))
     report = yield
     if report.failed:
-        red = (result for result in item.config.stash.get(GATED, []) if result.verdict != "pass")
+        red = (result for result in gated if result.verdict != "pass")
         report.sections += [("parity gate", result.explain()) for result in red]
     return report
 
@@ -95,18 +117,22 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     take_in(node.config, getattr(node, "workeroutput", {}).get(OUTPUT, {}))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what no test says: stored results that nothing reads, waivers that do nothing."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Say what no test says: stored results that nothing reads, waivers that do nothing; add to the history, and tell the CI."""
+    if hasattr(config, "workerinput"):  # pytest-xdist ends its workers like any run, and theirs is not the whole
+        return
     for line in closing_lines(config):
         terminalreporter.write_line(f"parity: {line}", yellow=True)
+    for line in ci_lines(config, os.environ, exit_status=exitstatus):
+        terminalreporter.write_line(line)
 
 
 @dataclass(frozen=True, slots=True)
 class ParitySettings:
     """The options as they apply: command line first, then the ini file.
 
-    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines``, the images for ``calibration`` and the file with
-    ``waivers`` may be absent.
+    ``data`` is by the file name of a checkpoint, "" for all others; it, ``baselines``, the images for ``calibration``, the ``history`` and
+    the file with ``waivers`` may be absent.
     """
 
     checkpoints: tuple[Path, ...]
@@ -118,6 +144,7 @@ class ParitySettings:
     trusted: frozenset[str]
     update: bool
     calibration: Path | None = None
+    history: Path | None = None
 
     def data_of(self, checkpoint: Path) -> Path | None:
         """The data that a checkpoint is gated on."""
@@ -140,6 +167,7 @@ def settings(config: pytest.Config) -> ParitySettings:
         trusted=frozenset(config.getoption("--parity-trust-checkpoint")),
         update=bool(config.getoption("--parity-update-baselines")),
         calibration=option_path(config, "calibration"),
+        history=option_path(config, "history"),
     )
 
 
@@ -212,12 +240,14 @@ def parity_gate(pytestconfig: pytest.Config) -> Callable[..., Result]:
     ``result.explain()`` is the same as text.
     """
     from parity.suite.running import gate_from_options  # noqa: PLC0415 - loads NumPy and the runtimes
+    from parity.suite.telling import as_text  # noqa: PLC0415
 
     gate = gate_from_options(settings(pytestconfig))
 
     def remembered(reference: str | Path | None = None, **options: Any) -> Result:
         result = gate(reference, **options)
         pytestconfig.stash.setdefault(GATED, []).append(result)
+        records(pytestconfig)["gated"].append(as_text(result))
         return result
 
     return remembered

@@ -26,7 +26,7 @@ from parity.judging import Outcome, judge_contest
 from parity.latency import LatencyComparison, compare_latency
 from parity.metrics import truths_of
 from parity.models import Checkpoint, is_checkpoint
-from parity.open_gate import Gate, Track, checkpoint_of, class_map, session_of, untracked
+from parity.open_gate import Gate, Track, checkpoint_of, class_map, phase, session_of, untracked
 from parity.request import DEFAULT_SIZE, GateRequest, Size
 from parity.sensitivity import fewest, most_in_float, ranked
 from parity.spec import STRICT
@@ -115,7 +115,8 @@ def quantize(request: QuantizeRequest, *, track: Track = untracked) -> Quantizat
         request.out.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".parity-quantize-", dir=request.out))
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
-        made = making(checkpoint, kind, images.calibration, size=request.size, folder=folder, threads=request.threads)
+        calibrated = partial(making, checkpoint, kind, images.calibration, size=request.size, folder=folder, threads=request.threads)
+        made = phase(track, f"calibrate on {len(images.calibration)} images", calibrated)
         plain = resources.enter_context(open_session(made.maker.plain, threads=request.threads))
         bench = Workbench(request, gate, checkpoint, made, plain)
         order, tried, chosen = search(bench, track)
@@ -191,9 +192,10 @@ def acceptable(budget: float, tried: Tried) -> bool:
 
 def try_with(bench: Workbench, returned: Sequence[str]) -> Tried:
     """Write, judge and time the file with these layers in float."""
-    file = bench.making.file(returned)
+    file = phase(bench.gate.track, f"make INT8, layers in float: {len(returned)}", partial(bench.making.file, returned))
     outcome = judge_contest(bench.gate, model_contest(bench.gate, file, bench.request.size))
-    return Tried(file, outcome, step_of(outcome, time_against(bench, file), size_mb=bench.making.size_mb(file), returned=len(returned)))
+    latency = phase(bench.gate.track, f"time {outcome.result.id}", partial(time_against, bench, file))
+    return Tried(file, outcome, step_of(outcome, latency, size_mb=bench.making.size_mb(file), returned=len(returned)))
 
 
 def time_against(bench: Workbench, file: Path) -> LatencyComparison:

@@ -9,6 +9,7 @@ from math import floor
 
 from parity.accuracy import Accuracy
 from parity.comparison import ParityCounts
+from parity.display import display_whole
 from parity.environment import Environment
 from parity.latency import LatencyComparison
 from parity.limits import Limit, Profile
@@ -76,7 +77,8 @@ class Check:
         """The check in words: what was measured, what is allowed and why, and where."""
         head = f"{self.config}: {self.name} {self.status}: measured {self.measured}, limit {self.limit} ({self.origin})"
         head = "; ".join(filter(None, (head, self.noise_floors)))
-        return f"{head}\n    {self.detail}" if self.detail else head
+        seen = [f"seen: {self.detail}"] if self.detail else []  # so that no name begins a line, where GitHub's runner looks for commands
+        return "\n    ".join(map(display_whole, (head, *seen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ class Diagnosis:
 
     def explain(self) -> str:
         """The cause in words, with its evidence and its fix."""
-        return f"{self.config}: CAUSE {self.title}\n    {self.message}\n    evidence: {self.evidence}\n    fix: {self.fix}"
+        lines = (f"{self.config}: CAUSE {self.title}", f"what: {self.message}", f"evidence: {self.evidence}", f"fix: {self.fix}")
+        return "\n    ".join(map(display_whole, lines))
 
 
 @dataclass(frozen=True, slots=True)

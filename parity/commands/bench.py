@@ -47,13 +47,24 @@ def bench(
         asked = study_of(study, named, data, targets=targets, threads=counts)
         return studied(replace(asked, sizes=sizes or asked.sizes, limit=limit, seed=42 if seed is None else seed, trusted=trusted), json)
     refuse({"--limit": limit, "--seed": seed}, "a bench takes the first images", expected="--study DIR with it")
-    from parity.bench import BenchRequest, run_bench
-    from parity.report.bench import print_bench
     from parity.report.terminal import progress
 
-    request = BenchRequest(named, targets=targets, sizes=sizes, batches=batches, threads=counts, data=data, runs=runs, trusted=trusted)
     with progress(in_background=False) as follow:
+        from parity.bench import BenchRequest, run_bench
+
+        request = BenchRequest(
+            named,
+            targets=targets,
+            sizes=sizes,
+            batches=batches,
+            threads=counts,
+            data=data,
+            runs=runs,
+            trusted=trusted,
+        )
         found = run_bench(request, track=follow)
+    from parity.report.bench import print_bench
+
     show(found, json, print_bench)
     return 0
 

@@ -46,15 +46,17 @@ def calibrate(
     request = replace(basic, data=data, images=images)
     check_target(json, inputs=request.inputs)
     check_target(out, inputs=request.inputs, option="--out")
-    from parity.calibrated import SEALED_AS
-    from parity.calibration import calibrate as measure
-    from parity.report.calibration import print_calibration
-    from parity.report.output import write_text
     from parity.report.terminal import progress
-    from parity.sealed import sealed_text
 
     with progress() as follow:
+        from parity.calibration import calibrate as measure
+
         found = measure(request, track=follow)
+    from parity.calibrated import SEALED_AS
+    from parity.report.calibration import print_calibration
+    from parity.report.output import write_text
+    from parity.sealed import sealed_text
+
     if out is not None:
         write_text(sealed_text(SEALED_AS, found), out)
     show(found, json, print_calibration)

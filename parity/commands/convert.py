@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,14 +66,17 @@ def convert(
     if len(sizes) > 1 and (print_spec or dynamic):
         option = "--print-spec" if print_spec else "--dynamic"
         raise UsageError(f"{option} goes with one size", found=f"{len(sizes)} sizes", expected="one --imgsz")
-    from parity.models import load_checkpoint
 
-    load = partial(load_checkpoint, checkpoint, trusted=trusted, end_to_end=end_to_end or None)
+    def load() -> Checkpoint:
+        from parity.models import load_checkpoint
+
+        return load_checkpoint(checkpoint, trusted=trusted, end_to_end=end_to_end or None)
+
     if print_spec:
         return show_spec(load, sizes[0])
+    made = converted(load, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic)
     from parity.report.measurements import print_files
 
-    made = converted(load, [(target, size) for size in sizes for target in targets], out=out, dynamic=dynamic)
     show(made, None, print_files)
     return 0
 
@@ -90,18 +92,19 @@ def show_spec(load: Callable[[], Checkpoint], size: Size) -> int:
 
 def converted(load: Callable[[], Checkpoint], jobs: list[tuple[str, Size]], *, out: Path, dynamic: bool) -> list[Converted]:
     """Export a checkpoint for every target and size; an unknown target stops before the first."""
-    from parity.convert.conversion import Converted, find_target, require_support
-    from parity.convert.conversion import convert as export
     from parity.report.terminal import progress
 
-    targets = [find_target(target) for target, _ in jobs]
-    loaded = load()
-    for target in targets:
-        require_support(loaded.family, target)
-    folder = make_folder(out)
-    if loaded.spec.preprocess.target_size is None:  # then all sizes make one file
-        jobs = list({target: (target, size) for target, size in jobs}.values())
     with progress() as follow:
+        from parity.convert.conversion import Converted, find_target, require_support
+        from parity.convert.conversion import convert as export
+
+        targets = [find_target(target) for target, _ in jobs]
+        loaded = load()
+        for target in targets:
+            require_support(loaded.family, target)
+        folder = make_folder(out)
+        if loaded.spec.preprocess.target_size is None:  # then all sizes make one file
+            jobs = list({target: (target, size) for target, size in jobs}.values())
         return [
             Converted(export(loaded, target, size=size, out=folder, dynamic=dynamic), find_target(target).tolerance)
             for target, size in follow(jobs, "convert", len(jobs))

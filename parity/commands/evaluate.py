@@ -70,11 +70,13 @@ def evaluate(
     )
     request = replace(basic, data=data, images=images)
     check_target(json, inputs=request.inputs)
-    from parity.evaluation import evaluate_model
-    from parity.report.measurements import print_evaluation
     from parity.report.terminal import progress
 
     with progress() as follow:
+        from parity.evaluation import evaluate_model
+
         found = evaluate_model(request, track=follow)
+    from parity.report.measurements import print_evaluation
+
     show(found, json, print_evaluation)
     return 0

@@ -9,7 +9,7 @@ import typer
 
 from parity import arguments
 from parity.cache_folder import cache_folder
-from parity.commands.running import basic_request, judged, show
+from parity.commands.running import basic_request, judged, show, tell_ci
 from parity.errors import UsageError
 from parity.limits import Profile
 from parity.options import least_speedup, share, split
@@ -44,6 +44,7 @@ def gate(
     evidence: arguments.Evidence = None,
     report: arguments.Report = None,
     plots: arguments.Plots = None,
+    history: arguments.History = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
     threads: arguments.Threads = None,
@@ -53,6 +54,7 @@ def gate(
     no_diagnosis: arguments.NoDiagnosis = False,
     no_cache: arguments.NoCache = False,
     workers: arguments.Workers = 1,
+    verbose: arguments.Verbose = False,
 ) -> int:
     """Does the candidate detect what the reference detects? Exit code 0 pass, 1 fail, 12 inconclusive."""
     explains = ctx.info_name == "diagnose"
@@ -62,6 +64,8 @@ def gate(
         raise UsageError("--waivers does not apply to diagnose", expected="gate, since a waiver explains nothing")
     if explains and certify:
         raise UsageError("--certify is for what passes", expected="gate --certify")
+    if explains and history is not None:
+        raise UsageError("--history is for a verdict", expected="gate --history")
     basic = basic_request(
         reference,
         imgsz=imgsz,
@@ -95,12 +99,15 @@ def gate(
         workers=workers,
         report=report,
         plots=plots,
+        history=history,
     )
     check_target(json, inputs=request.inputs)
     check_page(report, inputs=request.inputs)
+    result = judged(request)
+    from parity.report.brief import print_brief
     from parity.report.causes import print_diagnosis
     from parity.report.text import print_result
 
-    result = judged(request)
-    show(result, json, print_diagnosis if explains else print_result)
+    show(result, json, print_result if verbose else print_diagnosis if explains else print_brief)
+    tell_ci(result)
     return result.verdict.exit_code

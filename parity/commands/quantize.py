@@ -40,27 +40,30 @@ def quantize(
         raise UsageError("a file is quantized for one size", found=f"{len(sizes)} sizes", expected="one --imgsz")
     allowed = share("--budget", budget)
     check_target(json, inputs=(checkpoint, data, images, calibration))
-    from parity.quantize import QuantizeRequest
-    from parity.quantize import quantize as search
-    from parity.report.quantization import print_quantization
+    folder = make_folder(out)
     from parity.report.terminal import progress
 
-    request = QuantizeRequest(
-        checkpoint,
-        data,
-        make_folder(out),
-        allowed or 0.0,
-        target=to,
-        images=images,
-        calibration=calibration,
-        most_calibration=calibration_images,
-        size=sizes[0],
-        limit=limit,
-        seed=seed,
-        trusted=frozenset(trust_checkpoint or ()),
-        threads=threads,
-    )
     with progress() as follow:
+        from parity.quantize import QuantizeRequest
+        from parity.quantize import quantize as search
+
+        request = QuantizeRequest(
+            checkpoint,
+            data,
+            folder,
+            allowed or 0.0,
+            target=to,
+            images=images,
+            calibration=calibration,
+            most_calibration=calibration_images,
+            size=sizes[0],
+            limit=limit,
+            seed=seed,
+            trusted=frozenset(trust_checkpoint or ()),
+            threads=threads,
+        )
         found = search(request, track=follow)
+    from parity.report.quantization import print_quantization
+
     show(found, json, print_quantization)
     return found.verdict.exit_code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +19,7 @@ from parity.runs.options import RunOptions
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from parity.gate import Shown
     from parity.verdict import Result
 
 # ruff: noqa: PLC0415 - the runtimes load for seconds, and --help must not wait for them
@@ -58,22 +61,48 @@ def basic_request(
 
 def judged(request: GateRequest) -> Result:
     """Run the gate with progress."""
-    from parity.gate import run_gate
     from parity.report.terminal import progress
 
     with progress() as follow:
+        from parity.gate import run_gate  # which loads for seconds
+
         return run_gate(request, track=follow)
+
+
+def shown(request: GateRequest) -> Shown:
+    """Run the gate with progress, and keep what a report shows."""
+    from parity.report.terminal import progress
+
+    with progress() as follow:
+        from parity.gate import run_with_exhibits  # which loads for seconds
+
+        return run_with_exhibits(request, track=follow)
 
 
 def show(found: T, json: Path | None, print_tables: Callable[[T, Console], None]) -> None:
     """Write JSON where it was asked for, and print tables unless stdout is taken."""
+    from parity.report.ci import no_commands
     from parity.report.terminal import stdout_console
     from parity.wire import to_json
 
     if json is not None:
         write_text(to_json(found, indent=2) + "\n", json)
     if json != STDOUT:
-        print_tables(found, stdout_console())
+        with no_commands(os.environ):
+            print_tables(found, stdout_console())
+
+
+def tell_ci(result: Result) -> None:
+    """Append to the summary of a CI job, and annotate it; on stderr, since stdout may be JSON."""
+    from parity.report.annotations import annotated
+    from parity.report.ci import SUMMARY, append_summary, is_annotated
+    from parity.report.summary import summary, title_of
+
+    title = title_of(result)
+    problem = append_summary(summary(result, title), os.environ) if os.environ.get(SUMMARY) else None
+    said = annotated(result, title) if is_annotated(os.environ) else []
+    for line in (*said, *([] if problem is None else [f"note: {problem}"])):
+        sys.stderr.write(f"{line}\n")
 
 
 def run_directory(command: str, options: RunOptions) -> int:

@@ -7,8 +7,9 @@ from collections import Counter
 from rich.console import Console
 from rich.text import Text
 
+from parity.report.brief import print_brief
 from parity.report.terminal import safe
-from parity.report.text import STYLES, indented, print_result
+from parity.report.text import STYLES, indented
 from parity.verdict import Status
 from parity.verification import Verification
 
@@ -16,7 +17,7 @@ from parity.verification import Verification
 def print_verification(found: Verification, console: Console) -> None:
     """Print the gate that was repeated, then whether the certificate holds, of what it is, and all that differs."""
     if found.rerun is not None:
-        print_result(found.rerun, console)
+        print_brief(found.rerun, console)
         console.print()
     certified = found.certified
     says, style = ("DIFFERS", STYLES["fail"]) if found.differences else ("CERTIFIED", STYLES["pass"])

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from parity.display import display
 from parity.errors import UsageError
 from parity.files import write_whole
 
@@ -34,6 +35,15 @@ def check_page(target: Path | None, *, inputs: Iterable[Path]) -> None:
     check_place(target, inputs=inputs, option="--report")
 
 
+def check_picture(target: Path | None, *, inputs: Iterable[Path], option: str = "--plot") -> None:
+    """The same of a PNG file."""
+    if target is None:
+        return
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"{option} needs a file of its own", found=target, expected="a name that ends in .png")
+    check_place(target, inputs=inputs, option=option)
+
+
 def check_place(target: Path, *, inputs: Iterable[Path | None], option: str) -> None:
     """Raise ``UsageError`` for a place that cannot be written to, or holds an input."""
     if target.is_dir() or not os.access(target.resolve().parent, os.W_OK):
@@ -54,6 +64,13 @@ def check_apart(folder: Path, inputs: Iterable[Path], *, option: str) -> None:
     """Raise ``UsageError`` for a folder within one that is read as a whole."""
     if any(folder.is_relative_to(each) for each in inputs):
         raise UsageError(f"{option} lies in an input, whose images it would join", found=folder, next_step=ANOTHER)
+
+
+def check_outside(folder: Path, photos: Path, *, option: str = "--out") -> None:
+    """Raise ``UsageError`` for a folder of outputs that lies in a folder of images, or is it: the pictures would join them."""
+    if folder.resolve().is_relative_to(photos.resolve()):
+        step = f"give another folder, such as {option} {display(photos.resolve().parent / 'outputs')}"
+        raise UsageError(f"{option} lies in the folder of images, which its pictures would join", found=folder, next_step=step)
 
 
 def make_folder(folder: Path) -> Path:

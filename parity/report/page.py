@@ -15,13 +15,12 @@ from parity.report.next_steps import next_step
 from parity.report.pooled import pooled
 from parity.report.rerun import Reproduction, reproduction
 from parity.report.text import UNDEFINED, number, same_words, thresholds
+from parity.report.words import amount, floors, reason
 from parity.request import GateRequest
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "waived": "w", "not_checked": "-"}
 ROWS = (Status.FAIL, Status.INCONCLUSIVE, Status.WAIVED, Status.PASS, Status.NOT_CHECKED)  # in which order checks are listed
-NAMED = 4  # checks that a sentence names
-MANY = 100  # times the noise: beyond, only the order of magnitude matters
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,42 +122,6 @@ def page(request: GateRequest, result: Result, exhibits: Sequence[Exhibit], *, s
     )
 
 
-# The verdict in one sentence
-
-
-def reason(result: Result) -> str:
-    """Why the verdict is what it is."""
-    failed, open_, waived = (of_status(result, status) for status in (Status.FAIL, Status.INCONCLUSIVE, Status.WAIVED))
-    total = len(result.checks)
-    if failed:
-        said = f"{len(failed)} of {total} checks failed"
-        return f"{first_cause(result.diagnosis[0])}: {said} ({named(failed)})." if result.diagnosis else f"{said}: {named(failed)}."
-    if result.verdict is Verdict.INCONCLUSIVE:
-        return f"There is not enough evidence to pass: {named(open_) or 'nothing was checked'}."
-    unchecked = of_status(result, Status.NOT_CHECKED)
-    others = (("waived", waived), ("not checked", unchecked))
-    rest = "".join(f", {len(checks)} {word} ({named(checks)})" for word, checks in others if checks)
-    return f"The candidate detects what the reference detects: {len(of_status(result, Status.PASS))} of {total} checks passed{rest}."
-
-
-def first_cause(cause: Diagnosis) -> str:
-    """The first sentence of a cause, which says what happened; one that leaves something over says so."""
-    sentence = cause.message.split(". ")[0].removesuffix(".") or cause.fault
-    return sentence if cause.status == "confirmed" else f"{sentence} ({cause.status})"
-
-
-def of_status(result: Result, status: Status) -> list[Check]:
-    """The checks of one status."""
-    return [check for check in result.checks if check.status is status]
-
-
-def named(checks: Sequence[Check]) -> str:
-    """The names of checks, each once, and how many more there are."""
-    names = list(dict.fromkeys(check.name.replace("_", " ") for check in checks))
-    listed = ", ".join(names[:NAMED])
-    return f"{listed} and {len(names) - NAMED} more" if len(names) > NAMED else listed
-
-
 def tiles(result: Result) -> Iterator[Tile]:
     """The numbers that everybody looks for, over all configurations."""
     if not result.configs:
@@ -223,19 +186,6 @@ def check_row(group: Sequence[Check], *, total: int) -> CheckRow:
         tuple("and more" if part == "…" else part for part in check.detail.split("; ") if part),
         next_step(check) if check.status in {Status.FAIL, Status.INCONCLUSIVE} else "",
     )
-
-
-def amount(value: float) -> str:
-    """A count as it is, any other measurement to four digits."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
-
-
-def floors(check: Check) -> str:
-    """The measurement as a multiple of the measured noise."""
-    if check.measured is None or not check.floor:
-        return ""
-    multiple = check.measured / check.floor
-    return f"{multiple:,.0f} x" if multiple >= MANY else f"{multiple:.2g} x"
 
 
 def answers(result: Result) -> Iterator[Answer]:

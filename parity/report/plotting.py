@@ -47,6 +47,14 @@ def legible(untrusted: object) -> str:
 @cache
 def glyphs() -> frozenset[int]:
     """The code points that the font of all charts can draw."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.font_manager import get_font
 
-    return frozenset(get_font(findfont(FontProperties())).get_charmap())
+    return frozenset(get_font(font_file()).get_charmap())
+
+
+@cache
+def font_file() -> str:
+    """The font of all charts, which comes with matplotlib, so that all machines draw alike."""
+    from matplotlib.font_manager import FontProperties, findfont
+
+    return findfont(FontProperties())

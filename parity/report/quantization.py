@@ -28,7 +28,6 @@ def print_quantization(found: Quantization, console: Console) -> None:
         console.print(block)
     for line in note_lines(found.notes):
         console.print(line)
-    console.print()
     for text in closing(found):
         console.print(text)
 
@@ -36,13 +35,15 @@ def print_quantization(found: Quantization, console: Console) -> None:
 def trade_off(found: Quantization) -> RenderableType:
     """A row for each number of layers in float that was tried."""
     made = found.quantisation
-    rows = table("layers\nin float", "AP", "drop", "95 % interval", "faster than\nfloat32 by", "95 % interval", "file\nMB", "verdict")
+    columns = ("AP", "drop", "95 % interval", "faster\nby", "95 %\ninterval", "file\nMB", "verdict")
+    rows = table("layers\nin float", *columns, gap=1)  # 80 columns, as a terminal has
     for step in made.steps:
         in_float = f"{len(made.always_float) + step.returned} of {made.layers}"
-        speed = f"{step.speedup_ci95[0]:.2f} to {step.speedup_ci95[1]:.2f}"
+        speed = f"{step.speedup_ci95[0]:.2f}-{step.speedup_ci95[1]:.2f}"
         numbers = (number(step.ap, ".4f"), number(step.drop, "+.4f"), interval(step.drop_ci95), f"{step.speedup:.2f}x", speed)
         rows.add_row(in_float, *numbers, f"{step.size_mb:.1f}", step.verdict)
-    return titled(f"INT8 for {found.target} at {size_label(found.imgsz)}; a drop of AP of {made.budget:g} is allowed", rows)
+    allowed = f"a drop of AP of {made.budget:g} is allowed"
+    return titled(f"INT8 for {found.target} at {size_label(found.imgsz)} against its float32; {allowed}", rows)
 
 
 def closing(found: Quantization) -> Iterator[Text]:

@@ -12,11 +12,12 @@ from parity.display import LONGEST, display
 from parity.environment import busy_note
 from parity.report.markdown import cell
 from parity.report.output import write_text
-from parity.report.page import reason, share
+from parity.report.page import share
 from parity.report.plots import Plots, write_plots
 from parity.report.series import NUMBERS
 from parity.report.terminal import safe, table, titled
 from parity.report.text import UNDEFINED, note_lines, number
+from parity.report.words import reason
 from parity.study_result import Protocol, Studied, Study, StudyChange, StudyRow
 from parity.verdict import Status
 from parity.wire import to_json

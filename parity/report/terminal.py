@@ -6,15 +6,16 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Protocol, TextIO, TypeVar
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from parity.display import LONGEST, display
+from parity.display import display_whole
 
 T = TypeVar("T")
 WIDTH_OF_A_LOG = 120  # columns, where the output is not a terminal and COLUMNS does not say
@@ -40,8 +41,7 @@ def plain_console(file: TextIO) -> Console:
 
 def safe(untrusted: object, style: str = "") -> Text:
     """Text that a terminal shows as it is, however long; ``display`` alone cuts what is longer than a name."""
-    text = str(untrusted)
-    return Text("".join(display(text[start : start + LONGEST]) for start in range(0, len(text), LONGEST)), style=style, overflow="fold")
+    return Text(display_whole(untrusted), style=style, overflow="fold")
 
 
 def table(*columns: str, left: int = 1, gap: int = 2) -> Table:
@@ -66,15 +66,45 @@ def progress(*, in_background: bool = True) -> Iterator[Follow]:
     if not sys.stderr.isatty():
         yield silent
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), Count(), Clock())
     with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=in_background) as bars:
-        opening = bars.add_task("opening", total=None)
+        yield Bars(bars)
 
-        def track(items: Iterable[T], label: str, total: int) -> Iterable[T]:
-            bars.update(opening, visible=False)
-            yield from bars.track(items, total=total, description=label)
 
-        yield track
+class Bars:
+    """A bar for each loop while it runs, a spinner for a single piece of work, and one for whatever is between them."""
+
+    def __init__(self, bars: Progress) -> None:
+        self.bars, self.running = bars, 0
+        self.between = bars.add_task("opening", total=None)
+
+    def __call__(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
+        """Hand on the items; a single one tells nothing of the time that is left."""
+        self.running += 1
+        self.bars.update(self.between, visible=False)
+        task = self.bars.add_task(label, total=total if total > 1 else None)
+        try:
+            yield from self.bars.track(items, task_id=task, total=total) if total > 1 else items
+        finally:
+            self.running -= 1
+            self.bars.remove_task(task)
+            self.bars.reset(self.between, visible=not self.running, description="working")
+
+
+class Count(MofNCompleteColumn):
+    """How many of how many, where that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing for a spinner."""
+        return Text() if task.total is None else super().render(task)
+
+
+class Clock(TimeRemainingColumn):
+    """The time that is left, and of a spinner the time since it began."""
+
+    def render(self, task: Task) -> Text:
+        """Hours, minutes and seconds."""
+        return super().render(task) if task.total else Text(str(timedelta(seconds=int(task.elapsed or 0))))
 
 
 def silent(items: Iterable[T], label: str, total: int) -> Iterable[T]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from parity.report.next_steps import next_step
 from parity.report.terminal import plain_console, safe, table, titled
+from parity.report.words import reason, where
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
 
 STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "waived": "bold yellow", "not_checked": "dim"}
@@ -20,14 +21,17 @@ UNDEFINED = "-"
 
 
 def print_result(result: Result, console: Console) -> None:
-    """Print the verdict, the numbers of every configuration, every check that did not pass, and the notes."""
+    """Print the verdict, its causes, all numbers of every configuration, every check that did not pass, and the notes."""
     console.print(headline(result))
+    console.print(indented(safe(reason(result))))
+    for block in diagnosis_blocks(result.diagnosis):
+        console.print(block)
     for make in (detections_table, differences_table, accuracy_table, margins_table, latency_table):
         part = make(result)
         if part is not None:
             console.print(part)
     listed = [check for status in ORDER for check in result.checks if check.status is status]
-    for block in (*diagnosis_blocks(result.diagnosis), *check_blocks(listed, total=len(result.configs)), *note_lines(result.notes)):
+    for block in (*check_blocks(listed, total=len(result.configs)), *note_lines(result.notes)):
         console.print(block)
     console.print(verdict_line(result))
 
@@ -166,9 +170,8 @@ def same_words(check: Check) -> tuple[str, ...]:
 def check_title(group: Sequence[Check], *, total: int) -> Text:
     """Status, name and where."""
     check = group[0]
-    where = "all configurations" if len(group) == total > 1 else ", ".join(one.config for one in group)
     status = check.status.replace("_", " ").upper()
-    return Text.assemble((status, STYLES[check.status]), "  ", (check.name, "bold"), "  ", safe(where))
+    return Text.assemble((status, STYLES[check.status]), "  ", (check.name, "bold"), "  ", safe(where(group, total=total)))
 
 
 def check_text(check: Check) -> Text:
@@ -186,10 +189,15 @@ def check_text(check: Check) -> Text:
 def diagnosis_blocks(causes: Sequence[Diagnosis]) -> Iterator[RenderableType]:
     """The named causes, each with what speaks for it and what to do about it."""
     for cause in causes:
-        yield Text()
-        yield Text.assemble(("CAUSE", "bold magenta"), "  ", safe(cause.title, "bold"), "  ", safe(cause.config))
-        lines = [safe(cause.message), safe(f"evidence: {cause.evidence}"), safe(f"next: {cause.fix}", "italic")]
-        yield indented(Text("\n").join(lines))
+        yield from diagnosis_block(cause, cause.config)
+
+
+def diagnosis_block(cause: Diagnosis, configs: str) -> Iterator[RenderableType]:
+    """One cause and where it was found."""
+    yield Text()
+    yield Text.assemble(("CAUSE", "bold magenta"), "  ", safe(cause.title, "bold"), "  ", safe(configs))
+    lines = [safe(cause.message), safe(f"evidence: {cause.evidence}"), safe(f"next: {cause.fix}", "italic")]
+    yield indented(Text("\n").join(lines))
 
 
 def indented(text: Text) -> Padding:

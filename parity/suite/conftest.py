@@ -56,3 +56,10 @@ def parity_gates(pytestconfig: pytest.Config) -> Iterator[Gates]:
     """All open gates of this run."""
     with ExitStack() as resources:
         yield Gates(settings(pytestconfig), resources, records(pytestconfig))
+
+
+@pytest.fixture
+def parity_properties(request: pytest.FixtureRequest) -> list[tuple[str, object]]:
+    """What a JUnit file says of the test; pytest writes it in its default family too, of which ``record_property`` warns."""
+    written: list[tuple[str, object]] = request.node.user_properties
+    return written

@@ -22,8 +22,10 @@ from parity.models import is_run, model_name
 from parity.open_gate import Gate, open_gate
 from parity.pytest_plugin import ParitySettings
 from parity.request import GateRequest, Size, size_label
+from parity.suite.history import judged_row
 from parity.suite.int8 import BY_BACKEND, quantized_contest
 from parity.suite.records import Records
+from parity.suite.telling import Told, as_text
 from parity.verdict import Check, Diagnosis, Result, Status, failure_text
 from parity.waiver_files import read_waivers
 from parity.waivers import waive
@@ -72,7 +74,10 @@ class Gates:
     def outcome(self, config: Config) -> Outcome:
         """The judged configuration."""
         if config not in self.judged:
-            self.judged[config] = judge_contest(self.gate(config.checkpoint), self.contest(config))
+            gate = self.gate(config.checkpoint)
+            self.judged[config] = judge_contest(gate, self.contest(config))
+            if self.settings.history is not None:
+                self.records["history"].append(judged_row(gate, self.judged[config], name=config.id))
         return self.judged[config]
 
     def answer(self, question: str, config: Config, checks: Iterable[Check]) -> None:
@@ -82,7 +87,9 @@ class Gates:
         self.records["checks"] += [(check.name, check.config, str(check.status)) for check in made]
         today = datetime.now(UTC).date()
         waivers = read_waivers(self.settings.waivers, today=today) if self.settings.waivers else ()
-        require(waive(made, waivers, today=today), self.outcome(config).causes)
+        outcome, held = self.outcome(config), waive(made, waivers, today=today)
+        self.records["told"].append(as_text(Told(outcome.result, held, outcome.causes)))
+        require(held, outcome.causes)
 
 
 def request(settings: ParitySettings, checkpoint: Path) -> GateRequest:
@@ -132,7 +139,7 @@ def as_profile(name: str) -> Profile:
 
 
 # the fields of a request that a test may give as text
-PATHS = ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms", "limits_file")
+PATHS = ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms", "limits_file", "history")
 TEXTS: Mapping[str, Callable[[str], object]] = {**dict.fromkeys(PATHS, Path), "profile": as_profile}
 
 
@@ -143,7 +150,7 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
         if reference is None and len(settings.checkpoints) != 1:
             raise UsageError("which reference?", expected="parity_gate(reference) or one --parity-checkpoint")
         chosen = Path(reference) if reference is not None else settings.checkpoints[0]
-        defaults = replace(request(settings, chosen), latency=True, baselines=None)
+        defaults = replace(request(settings, chosen), latency=True, baselines=None, history=settings.history)
         if options.get("candidates"):  # they bring what the defaults would have made
             options = {"backends": (), "sizes": (), **options}
         if isinstance(options.get("candidates"), str):

@@ -23,6 +23,7 @@ from parity.errors import (
     UntrustedInput,
     UsageError,
 )
+from parity.gate import Shown
 from parity.limits import Profile
 from parity.verdict import Verdict
 
@@ -47,6 +48,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[GateRequest]:
         return result()
 
     monkeypatch.setattr("parity.gate.run_gate", run_gate)
+    monkeypatch.setattr("parity.gate.run_with_exhibits", lambda request, *, track: Shown(run_gate(request, track=track), ()))
     return requests
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.display import LONGEST, display
+from parity.display import LONGEST, display, display_whole
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,7 @@ def test_other_values_are_shown_as_text() -> None:
 @given(st.text(st.characters(), max_size=300))
 def test_nothing_unprintable_comes_out(text: str) -> None:
     assert display(text).isprintable()
+
+
+def test_a_text_is_shown_whole_however_long() -> None:
+    assert display_whole("a\x1b" * 300) == "a\\x1b" * 300

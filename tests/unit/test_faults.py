@@ -10,7 +10,7 @@ import pytest
 from parity import faults
 from parity.faults import CATALOGUE, Fault, Frequency, Stage, fault
 
-LONGEST_CAUSE, LONGEST_FIX, LONGEST_HIDDEN_ON = 120, 160, 120
+LONGEST_CAUSE, LONGEST_SHOWS, LONGEST_FIX, LONGEST_HIDDEN_ON = 120, 140, 160, 120
 IDS = (
     "rect_vs_square_letterbox",
     "stretch_instead_of_letterbox",
@@ -178,8 +178,9 @@ def test_the_catalogue_cannot_be_changed() -> None:
 
 
 @EVERY_FAULT
-def test_cause_and_fix_are_sentences_of_one_line(entry: Fault) -> None:
+def test_cause_sign_and_fix_are_sentences_of_one_line(entry: Fault) -> None:
     assert is_one_line(entry.cause, LONGEST_CAUSE)
+    assert is_one_line(entry.shows, LONGEST_SHOWS)
     assert is_one_line(entry.fix, LONGEST_FIX)
 
 
@@ -201,9 +202,9 @@ def test_parameters_are_names_that_stand_once(entry: Fault) -> None:
     assert len(set(entry.parameters)) == len(entry.parameters)
 
 
-def test_no_two_faults_share_a_cause_or_a_fix() -> None:
-    texts = [text for entry in CATALOGUE.values() for text in (entry.cause, entry.fix)]
-    assert len(set(texts)) == 2 * len(CATALOGUE)
+def test_no_two_faults_share_a_cause_a_sign_or_a_fix() -> None:
+    texts = [text for entry in CATALOGUE.values() for text in (entry.cause, entry.shows, entry.fix)]
+    assert len(set(texts)) == 3 * len(CATALOGUE)
 
 
 # Frequency

@@ -141,13 +141,22 @@ def test_a_result_explains_itself_with_its_causes_before_its_checks() -> None:
     assert results.result(verdict=Verdict.FAIL, checks=checks, diagnosis=(cause,)).explain().splitlines() == [
         "parity: fail",
         "m: CAUSE stretch (preprocess, confirmed, explains 100%)",
-        "    the image was stretched",
+        "    what: the image was stretched",
         f"    evidence: {evidence}",
         "    fix: use a letterbox",
         "m-onnx-640: missed fail: measured 3, limit 0 (every one is a difference)",
-        "    a.jpg: cat",
+        "    seen: a.jpg: cat",
     ]
     assert results.result().explain() == "parity: pass"
+
+
+def test_no_name_reaches_a_log_as_it_is_or_begins_a_line_of_it() -> None:
+    name = "::add-mask::e\x1b[31m\n::error::x"
+    cause = Diagnosis(name, name, "preprocess", {}, 1.0, "confirmed", "reproduce", name, name, (name,))
+    failed = results.check(Status.FAIL, origin=name, detail=name)
+    text = results.result(verdict=Verdict.FAIL, checks=(failed,), diagnosis=(replace(cause, config="m"),)).explain()
+    assert [c for c in text if not (c.isprintable() or c == "\n")] == []
+    assert not [line for line in text.splitlines() if line.strip().startswith("::")]
 
 
 # Names of checks
