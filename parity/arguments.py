@@ -31,6 +31,11 @@ BenchFiles = Annotated[list[Path] | None, typer.Option("--candidate", help="An e
 Batches = Annotated[list[str] | None, typer.Option("--batch", help="Images at once: 1,2,4,8. Default: 1.", metavar="LIST")]
 RUNS_HELP = "Runs of each network at each setting. Default: 20 to 400, as a minute allows."
 TimedRuns = Annotated[int | None, typer.Option("--runs", help=RUNS_HELP, min=20, max=100_000, metavar="N")]
+STUDY_HELP = (
+    "Judge and time PyTorch and its exports on every image of --data by the fixed protocol, and write study.md, charts and study.json."
+)
+StudyFolder = Annotated[Path | None, typer.Option("--study", help=STUDY_HELP, metavar="DIR")]
+StudySeed = Annotated[int | None, typer.Option("--seed", help="For --limit. Default: 42.", min=0, metavar="N")]
 ThreadCounts = Annotated[list[str] | None, typer.Option("--threads", help="1,2: threads of every runtime. Default: all.", metavar="LIST")]
 Dynamic = Annotated[bool, typer.Option("--dynamic", help="Leave batch and size open in the file.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files. Default: the current one.", metavar="DIR", show_default=False)]
@@ -76,6 +81,8 @@ EVIDENCE_HELP = "On failure: the fewest images that show it, both sides' detecti
 Evidence = Annotated[Path | None, typer.Option("--evidence", help=EVIDENCE_HELP, metavar="DIR")]
 REPORT_HELP = "Write one HTML file for people: verdict, causes, accuracy, and the images that differ most."
 Report = Annotated[Path | None, typer.Option("--report", help=REPORT_HELP, metavar="HTML")]
+PLOTS_HELP = "Write charts as PNG files: detections, confidence, parity, AP and latency."
+Plots = Annotated[Path | None, typer.Option("--plots", help=PLOTS_HELP, metavar="DIR")]
 HISTORY_HELP = "Add this run to an SQLite file, made where it is missing; parity history FILE shows what changes over checkpoints."
 History = Annotated[Path | None, typer.Option("--history", help=HISTORY_HELP, metavar="SQLITE")]
 HistoryFile = Annotated[Path, typer.Argument(help="What gate --history has written.", metavar="SQLITE", show_default=False)]

@@ -139,7 +139,7 @@ def differences(artefact: Path, certified: Certificate) -> Iterator[str]:
 
 def recorded(request: GateRequest, artefact: Path) -> GateRequest:
     """The request as a certificate keeps it: without what only this run wrote, and without what makes code run."""
-    unwritten = replace(request, evidence=None, report=None, photos=None, history=None, certify=False)
+    unwritten = replace(request, evidence=None, report=None, plots=None, photos=None, history=None, certify=False)
     bare = replace(unwritten, candidates=(), trusted=frozenset(), cache=None, workers=1)
     return with_paths(bare, lambda path: relative(path, artefact))
 

@@ -20,6 +20,7 @@ from parity.holding import baseline_check, unheld
 from parity.judging import Outcome
 from parity.open_gate import Gate, Track, class_map, open_gate, untracked
 from parity.report.evidence import check_evidence_folder, write_evidence
+from parity.report.plots import check_plots_folder, write_plots
 from parity.request import GateRequest
 from parity.revisions import Revisions, revision
 from parity.timing import latency_notes, with_fair_timing
@@ -78,6 +79,7 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, t
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
         check_evidence_folder(request, gate.full)
+        check_plots_folder(request.plots, request, gate.full)
         listed = list(contests(gate))
         check_photos(gate, listed)
         outcomes = judge_all(gate, listed)
@@ -98,11 +100,14 @@ def check_photos(gate: Gate, listed: Sequence[Contest]) -> None:
 
 
 def report_notes(request: GateRequest, outcomes: Sequence[Outcome], result: Result) -> Iterator[str]:
-    """Write the page where one was asked for, and say where it is."""
+    """Write the page and the charts where they were asked for, and say where they are."""
+    exhibits = [outcome.exhibit for outcome in outcomes if outcome.exhibit]
     if request.report is not None:
         from parity.report.html import write_report  # noqa: PLC0415 - Jinja2 loads only where a page is made
 
-        yield write_report(request.report, request, result, [outcome.exhibit for outcome in outcomes if outcome.exhibit])
+        yield write_report(request.report, request, result, exhibits)
+    if request.plots is not None:
+        yield from write_plots(request.plots, result, exhibits).notes()
 
 
 def conclusion(gate: Gate, outcomes: Sequence[Outcome], hold: Hold, *, busy: str | None) -> Result:

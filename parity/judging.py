@@ -90,7 +90,8 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
     proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
-    exhibit = contest_exhibit(gate, contest, comparisons, curves) if gate.request.report or gate.request.photos else None
+    shown = gate.request.report or gate.request.plots or gate.request.photos
+    exhibit = contest_exhibit(gate, contest, comparisons, curves) if shown else None
     return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof, exhibit)
 
 

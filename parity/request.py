@@ -44,6 +44,7 @@ class GateRequest:
     waivers: Path | None = None  # a TOML file with [[tool.parity.waivers]]
     evidence: Path | None = None  # the folder that minimal evidence of a failure goes into
     report: Path | None = None  # the HTML file that a person reads
+    plots: Path | None = None  # the folder that charts go into
     photos: Path | None = None  # the folder that pictures and detections of both sides go into
     history: Path | None = None  # the SQLite file that the run is added to
     terms: Path | None = None  # the evidence.json that both predictions files lie beside

@@ -11,8 +11,8 @@ from parity.candidates import ModelDetector
 from parity.contests import Contest
 from parity.environment import processors
 from parity.errors import UsageError
-from parity.images import read_image
-from parity.latency import LatencyComparison, compare_latency
+from parity.images import Image, read_image
+from parity.latency import Call, LatencyComparison, compare_latency
 from parity.open_gate import Gate
 from parity.preprocess import preprocess
 from parity.request import GateRequest
@@ -43,11 +43,13 @@ def time_contest(gate: Gate, contest: Contest) -> LatencyComparison | None:
     if not isinstance(contest.reference, ModelDetector) or not isinstance(contest.candidate, ModelDetector):
         return None
     image = read_image(gate.dataset.images[0].path)
-    sides = (contest.reference, contest.candidate)
-    reference, candidate = (
-        partial((side.timed or side.pipeline.session).run, preprocess(image, side.pipeline.spec.preprocess).tensor) for side in sides
-    )
+    reference, candidate = (network_call(side, image) for side in (contest.reference, contest.candidate))
     return compare_latency(reference, candidate, least=gate.request.least_speedup)
+
+
+def network_call(side: ModelDetector, image: Image) -> Call:
+    """A run of a side's network alone on one image, which is preprocessed here."""
+    return partial((side.timed or side.pipeline.session).run, preprocess(image, side.pipeline.spec.preprocess).tensor)
 
 
 def latency_checks(request: GateRequest, result: ConfigResult) -> Iterator[Check]:

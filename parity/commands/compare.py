@@ -35,6 +35,7 @@ def compare(
     profile: arguments.ProfileName = None,
     evidence: arguments.Evidence = None,
     report: arguments.Report = None,
+    plots: arguments.Plots = None,
     terms: arguments.Terms = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
@@ -73,6 +74,7 @@ def compare(
         profile=profile,
         cache=None if no_cache else cache_folder(),
         report=report,
+        plots=plots,
         photos=out,
     )
     check_outside(out, images)

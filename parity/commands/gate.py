@@ -43,6 +43,7 @@ def gate(
     json: arguments.Json = None,
     evidence: arguments.Evidence = None,
     report: arguments.Report = None,
+    plots: arguments.Plots = None,
     history: arguments.History = None,
     end_to_end: arguments.EndToEnd = False,
     trust_checkpoint: arguments.Trust = None,
@@ -97,6 +98,7 @@ def gate(
         cache=None if no_cache or certify else cache_folder(),  # a certificate says what was run
         workers=workers,
         report=report,
+        plots=plots,
         history=history,
     )
     check_target(json, inputs=request.inputs)

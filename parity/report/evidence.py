@@ -24,7 +24,7 @@ from parity.errors import ParityError, UsageError
 from parity.images import IMAGE_SUFFIXES
 from parity.judging import Outcome
 from parity.replay import Record, RecordedImage, read_record
-from parity.report.output import ANOTHER, said_as_usage
+from parity.report.output import ANOTHER, check_apart, check_folder, said_as_usage
 from parity.request import GateRequest, size_label
 from parity.verdict import Check, ConfigResult, Result, Status
 from parity.wire import to_json
@@ -44,15 +44,11 @@ def check_evidence_folder(request: GateRequest, dataset: Dataset) -> None:
     if request.evidence is None:
         return
     folder = request.evidence.resolve()
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise UsageError("--evidence cannot be written", found=folder, expected="a folder", next_step=ANOTHER)
+    check_folder(folder, option="--evidence")
     for path in inputs(request, dataset):
         if path.is_relative_to(folder):
             raise UsageError("--evidence holds an input", found=path, expected="a folder of its own", next_step=ANOTHER)
-    for walked in walked_folders(request, dataset):
-        if folder.is_relative_to(walked):
-            raise UsageError("--evidence lies in an input, whose images it would join", found=folder, next_step=ANOTHER)
+    check_apart(folder, walked_folders(request, dataset), option="--evidence")
     strangers = [each for each in sorted(folder.iterdir()) if not is_evidence(each)] if folder.exists() else []
     if strangers:
         expected = "a new or empty folder, or one that holds only evidence"

@@ -53,6 +53,19 @@ def check_place(target: Path, *, inputs: Iterable[Path | None], option: str) -> 
             raise UsageError(f"{option} would overwrite an input", found=target, next_step=ANOTHER)
 
 
+def check_folder(folder: Path, *, option: str) -> None:
+    """Raise ``UsageError`` for a folder that is none, or cannot be made or written to."""
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise UsageError(f"{option} cannot be written", found=folder, expected="a folder", next_step=ANOTHER)
+
+
+def check_apart(folder: Path, inputs: Iterable[Path], *, option: str) -> None:
+    """Raise ``UsageError`` for a folder within one that is read as a whole."""
+    if any(folder.is_relative_to(each) for each in inputs):
+        raise UsageError(f"{option} lies in an input, whose images it would join", found=folder, next_step=ANOTHER)
+
+
 def check_outside(folder: Path, photos: Path, *, option: str = "--out") -> None:
     """Raise ``UsageError`` for a folder of outputs that lies in a folder of images, or is it: the pictures would join them."""
     if folder.resolve().is_relative_to(photos.resolve()):

@@ -10,6 +10,7 @@ from typing import Any
 from parity.bench import BENCH_SCHEMA, Bench
 from parity.drift import HISTORY_SCHEMA, History
 from parity.photos import PHOTOS_SCHEMA, PhotosComparison, SideDetections
+from parity.study_result import STUDY_SCHEMA, Study
 from parity.verdict import RESULT_SCHEMA, Result
 from parity.wire import adapter
 
@@ -42,6 +43,7 @@ BENCH_JSON = Shipped(Bench, "bench", BENCH_SCHEMA)
 DETECTIONS_JSON = Shipped(SideDetections, "detections", PHOTOS_SCHEMA)
 COMPARISON_JSON = Shipped(PhotosComparison, "comparison_results", PHOTOS_SCHEMA)
 HISTORY_JSON = Shipped(History, "history", HISTORY_SCHEMA)
+STUDY_JSON = Shipped(Study, "study", STUDY_SCHEMA)
 
 
 def complete(part: dict[str, Any]) -> dict[str, Any]:
@@ -50,5 +52,5 @@ def complete(part: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for shipped in (RESULT_JSON, BENCH_JSON, DETECTIONS_JSON, COMPARISON_JSON, HISTORY_JSON):
+    for shipped in (RESULT_JSON, BENCH_JSON, DETECTIONS_JSON, COMPARISON_JSON, HISTORY_JSON, STUDY_JSON):
         shipped.file.write_text(shipped.text(), encoding="utf-8")

@@ -56,6 +56,7 @@ def request_of(artefact: Path) -> GateRequest:
         trusted=frozenset({"sha256:00"}),
         evidence=Path("evidence"),
         report=Path("r.html"),
+        plots=Path("plots"),
         history=Path("h.sqlite"),
         least_speedup=0.9,
         certify=True,
@@ -96,10 +97,11 @@ def test_the_recorded_request_repeats_the_gate_and_makes_no_code_run(certified: 
     recorded = read_certificate(certified).request
     assert (recorded.reference, recorded.data) == (Path("../trained/best.pt"), Path("../data.yaml"))
     assert (recorded.candidates, recorded.trusted, recorded.evidence, recorded.certify) == ((), frozenset(), None, False)
-    assert (recorded.report, recorded.history) == (None, None)
+    assert (recorded.report, recorded.plots, recorded.history) == (None, None, None)
     again = repeated_request(read_certificate(certified), certified, reference=None, data=None)
+    unwritten = replace(request_of, evidence=None, report=None, plots=None, history=None, certify=False)
     assert replace(again, reference=again.reference.resolve(), data=request_of.data) == replace(
-        request_of, reference=request_of.reference.resolve(), trusted=frozenset(), evidence=None, report=None, history=None, certify=False
+        unwritten, reference=request_of.reference.resolve(), trusted=frozenset()
     )
     elsewhere = repeated_request(read_certificate(certified), certified, reference=Path("other.pt"), data=Path("other"))
     assert (elsewhere.reference, elsewhere.data, elsewhere.images) == (Path("other.pt"), Path("other"), None)

@@ -68,7 +68,8 @@ def test_the_gate_is_asked_the_same_again(request_: GateRequest, monkeypatch: py
 
 
 def test_what_only_wrote_files_is_left_out() -> None:
-    wrote = replace(FULL, report=Path("r.html"), history=Path("h.sqlite"), evidence=Path("e"), certify=True, cache=Path("c"), workers=2)
+    written = replace(FULL, report=Path("r.html"), plots=Path("p"), history=Path("h.sqlite"), evidence=Path("e"))
+    wrote = replace(written, certify=True, cache=Path("c"), workers=2)
     assert command_of(wrote) == command_of(FULL)
 
 
