@@ -50,7 +50,7 @@ def asked(command: str, module: object, monkeypatch: pytest.MonkeyPatch) -> Gate
         seen.append(request)
         raise UsageError("not run")
 
-    monkeypatch.setattr(module, "judged", keep)
+    monkeypatch.setattr(module, "shown" if module is compare else "judged", keep)
     assert main(shlex.split(command)[1:]) == UsageError.exit_code
     return replace(seen[0], cache=None)
 
@@ -76,7 +76,7 @@ def test_what_only_wrote_files_is_left_out() -> None:
 def test_the_comparison_is_asked_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     request = GateRequest(Path("m.pt"), candidates=("m.onnx",), data=Path("photos"), labelled=False, limit=3, profile=Profile.FP16)
-    assert asked(command_of(request), compare, monkeypatch) == request
+    assert asked(command_of(request), compare, monkeypatch) == replace(request, photos=Path("out"))
 
 
 def test_everything_that_went_in_is_named_by_digest(tmp_path: Path) -> None:
