@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from parity.backends.weight_files import size_in_bytes
-from parity.display import LONGEST, display
+from parity.display import display, display_whole
 from parity.errors import ParityError
 from parity.exhibits import Exhibit
 from parity.report.gallery import MOST_IMAGES, Gallery, Picture, gallery
@@ -111,7 +111,7 @@ def printable(value: object) -> object:
     """Text without control and bidirectional characters, whole; what was marked as safe stays."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
-    return "".join(display(value[start : start + LONGEST]) for start in range(0, len(value), LONGEST))
+    return display_whole(value)
 
 
 def asset(name: str) -> Markup:

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from parity.display import LONGEST, display
+from parity.display import display
 from parity.environment import busy_note
-from parity.report.markdown import cell
+from parity.report.markdown import cell, prose
 from parity.report.output import write_text
 from parity.report.page import share
 from parity.report.plots import Plots, write_plots
@@ -60,11 +60,6 @@ def study_markdown(found: Studied, plots: Plots) -> str:
         [f"- {line}" for line in provenance(study)],
     )
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
-
-
-def prose(untrusted: str) -> str:
-    """Untrusted text of any length as Markdown shows it; ``cell`` alone cuts what is longer than a name."""
-    return "".join(cell(untrusted[start : start + LONGEST]) for start in range(0, len(untrusted), LONGEST))
 
 
 def markdown_table(columns: Sequence[str], found: Iterable[Sequence[str]]) -> list[str]:
