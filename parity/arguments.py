@@ -29,7 +29,7 @@ BENCH_TARGETS_HELP = "What to export and time beside PyTorch. Default: all in fl
 BenchTargets = Annotated[list[str] | None, typer.Option("--to", help=BENCH_TARGETS_HELP, metavar="LIST")]
 BenchFiles = Annotated[list[Path] | None, typer.Option("--candidate", help="An exported file to time as well; repeatable.", metavar="FILE")]
 Batches = Annotated[list[str] | None, typer.Option("--batch", help="Images at once: 1,2,4,8. Default: 1.", metavar="LIST")]
-RUNS_HELP = "Runs of each network at each setting. Default: 20 to 400, as a minute allows."
+RUNS_HELP = "Runs of each network at each setting. Default: 20 to 400, as two minutes allow."
 TimedRuns = Annotated[int | None, typer.Option("--runs", help=RUNS_HELP, min=20, max=100_000, metavar="N")]
 STUDY_HELP = (
     "Judge and time PyTorch and its exports on every image of --data by the fixed protocol, and write study.md, charts and study.json."
@@ -102,10 +102,8 @@ EndToEnd = Annotated[bool, typer.Option("--end-to-end", help="Take the one-to-on
 Trust = Annotated[
     list[str] | None, typer.Option("--trust-checkpoint", help="Digest of a checkpoint that may run code; repeatable.", metavar="sha256:…")
 ]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", help="Images at once; where latency is measured, threads of each runtime. Default: all.", min=1, metavar="N"),
-]
+THREADS_HELP = "Images at once, 8 at most; where latency is measured, threads of each runtime. Default: all."
+Threads = Annotated[int | None, typer.Option("--threads", help=THREADS_HELP, min=1, metavar="N")]
 NoDiagnosis = Annotated[bool, typer.Option("--no-diagnosis", help="Do not look for the cause of a failure.")]
 WORKERS_HELP = "Judge this many sizes at once, each with --threads; no more than there are processors for. Needs --no-latency."
 Workers = Annotated[int, typer.Option("--workers", help=WORKERS_HELP, min=1, metavar="N")]

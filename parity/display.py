@@ -6,9 +6,12 @@ LONGEST = 200  # characters; what is longer is cut and marked
 
 
 def display(untrusted: object) -> str:
-    r"""Text with every unprintable character (control, bidirectional, surrogate) as an escape like ``\x1b``."""
+    r"""Text with every unprintable character (control, bidirectional, surrogate) as an escape like ``\x1b``.
+
+    So is what begins a command to a runner of GitHub's anywhere in a line: ``##[add-mask]x``.
+    """
     text = str(untrusted)
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:LONGEST])
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:LONGEST]).replace("##[", "#\\x23[")
     return shown if len(text) <= LONGEST else f"{shown}…"
 
 

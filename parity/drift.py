@@ -1,8 +1,9 @@
 """Does a model get slowly worse over its checkpoints? Trends over the runs of a history that can be compared.
 
-A trend is told where Kendall's rank correlation with the order of the runs is beyond chance (the test of Mann and Kendall; exact without
-ties) and the move over all runs, by the slope of Theil and Sen, is larger than its limit. The level is shared among all trends of a
-listing, so that a history of many configurations that differ by chance alone is as quiet as one of a single configuration.
+A trend is told where Kendall's rank correlation with the order of the runs is beyond chance (the test of Mann and Kendall; exact for few
+runs without ties, else by the normal distribution) and the move over all runs, by the slope of Theil and Sen, is larger than its limit.
+The level is shared among all trends of a listing, so that a history of many configurations that differ by chance alone is as quiet as one
+of a single configuration.
 """
 
 from __future__ import annotations

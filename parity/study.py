@@ -31,7 +31,7 @@ from parity.open_gate import Gate, Track, open_gate, reference_spec, untracked
 from parity.report.plots import check_plots_folder
 from parity.report.series import labels
 from parity.request import GateRequest, Size, size_label
-from parity.study_result import Protocol, Studied, Study, StudyRow, candidate_row, reference_row
+from parity.study_result import JSON, MARKDOWN, Protocol, Studied, Study, StudyRow, candidate_row, reference_row
 from parity.timing import network_call, refuse_workers
 from parity.verdict import Result, conclude
 
@@ -61,7 +61,7 @@ def run_study(request: GateRequest, *, track: Track = untracked) -> Studied:
     load = machine_load()
     with ExitStack() as resources:
         gate = open_gate(request, resources, track=track)
-        check_plots_folder(request.plots, request, gate.full, option="--study")
+        check_plots_folder(request.plots, request, gate.full, option="--study", beside=(MARKDOWN, JSON))
         truths_of(gate.dataset)  # without labels there is no AP; better said before the networks run
         found = tuple(contests(gate))
         require_networks(found)

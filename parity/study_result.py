@@ -16,6 +16,7 @@ from parity.verdict import Check, ConfigResult, DatasetId, Diagnosis, ReferenceI
 
 STUDY_SCHEMA = 1
 PYTORCH = "pytorch"
+MARKDOWN, JSON = "study.md", "study.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def latency_checks(request: GateRequest, result: ConfigResult) -> Iterator[Check
 
 def latency_check(config: str, latency: LatencyComparison | None, least: float) -> Check:
     """The speedup against the least that is asked for; what this machine cannot tell now is inconclusive."""
-    origin = f'--latency-fail "speedup<{least:g}"'
+    origin = f'--latency-fail "speedup<{least:.12g}"'
     if latency is None:
         detail = "recorded detections have no latency: give models on both sides"
         return Check("latency", config, Status.INCONCLUSIVE, None, least, origin, detail)

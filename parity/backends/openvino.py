@@ -44,12 +44,13 @@ class OpenVinoSession(CheckedSession):
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         fed = tensor if self._batched else tensor[0]
-        request = self._requests.get()
+        requests = self._requests  # of a session that is closed meanwhile, those who wait still take their turns
+        request = requests.get()
         try:
             outputs = request.infer([fed.astype(self._dtype, copy=False)], share_inputs=True, share_outputs=True)
             return tuple(np.array(output, np.float32) for output in outputs.values())  # copies: the next run writes into these
         finally:
-            self._requests.put(request)
+            requests.put(request)
 
     def _release(self) -> None:
         self._requests = SimpleQueue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,7 @@ def compare(
 def write_and_print(out: Path, found: Shown, *, verbose: bool) -> None:
     """Write the result, then what it shows of every photo; print both, the verdict last."""
     from parity.report.brief import print_brief
+    from parity.report.ci import no_commands
     from parity.report.photo_table import photos_text, print_photos
     from parity.report.photos import write_photos
     from parity.report.terminal import progress, safe, stdout_console
@@ -99,7 +101,8 @@ def write_and_print(out: Path, found: Shown, *, verbose: bool) -> None:
     with progress() as follow:
         photos = write_photos(out, found.result, found.exhibits, track=follow)
     write_text(report_text(found.result) + photos_text(photos), out / "report.txt")
-    console = stdout_console()
-    print_photos(photos, console)
-    console.print(safe(f"pictures, detections and charts: {out}"), "", sep="\n")
-    (print_result if verbose else print_brief)(found.result, console)
+    with no_commands(os.environ):
+        console = stdout_console()
+        print_photos(photos, console)
+        console.print(safe(f"pictures, detections and charts: {out}"), "", sep="\n")
+        (print_result if verbose else print_brief)(found.result, console)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,6 +58,12 @@ def check_folder(folder: Path, *, option: str) -> None:
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise UsageError(f"{option} cannot be written", found=folder, expected="a folder", next_step=ANOTHER)
+
+
+def check_replaceable(target: Path, inputs: Collection[Path], *, option: str) -> None:
+    """Raise ``UsageError`` where something stands in a file's place that is not to be replaced; the inputs are resolved."""
+    if target.exists() and (target.resolve() in inputs or not target.is_file()):
+        raise UsageError(f"{option} holds an input, or a folder, where a file is written", found=target, next_step=ANOTHER)
 
 
 def check_apart(folder: Path, inputs: Iterable[Path], *, option: str) -> None:

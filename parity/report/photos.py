@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,7 +28,7 @@ from parity.photos import (
 )
 from parity.report.annotated import annotated
 from parity.report.evidence import LISTED, readable
-from parity.report.output import ANOTHER, check_outside, make_folder, said_as_usage, write_text
+from parity.report.output import ANOTHER, check_folder, check_outside, check_replaceable, make_folder, said_as_usage, write_text
 from parity.report.photo_chart import write_photo_chart
 from parity.request import GateRequest
 from parity.verdict import ConfigResult, ReferenceId, Result
@@ -113,24 +112,24 @@ def check_photo_folders(request: GateRequest, full: Dataset, dataset: Dataset, p
     walked |= {image.path.parent for image in full.images} if full.kind in LISTED else set()
     for files in places:
         for folder in (files.reference.folder, files.candidate.folder, files.comparison):
-            check_folder(folder, walked)
+            for photos in walked:
+                check_outside(folder, photos)
+            check_folder(folder, option="--out")
         for target in targets(files, stems):
-            check_replaceable(target, inputs)
+            check_replaceable(target, inputs, option="--out")
+        for side in files.sides:
+            check_own(side.detections, SideDetections)
+        check_own(files.results, PhotosComparison)
 
 
-def check_folder(folder: Path, walked: Iterable[Path]) -> None:
-    """Raise ``UsageError`` for a folder that lies in one of the images, or that cannot be written to."""
-    for photos in walked:
-        check_outside(folder, photos)
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise UsageError("--out cannot be written", found=existing, expected="a folder", next_step=ANOTHER)
-
-
-def check_replaceable(target: Path, inputs: Collection[Path]) -> None:
-    """Raise ``UsageError`` where something stands in a file's place that is not to be replaced."""
-    if target.exists() and (target.resolve() in inputs or not target.is_file()):
-        raise UsageError("--out holds an input, or a folder, where a file is written", found=target, next_step=ANOTHER)
+def check_own(target: Path, kind: type) -> None:
+    """Raise ``UsageError`` for a JSON file that no earlier run has written: it would be replaced."""
+    if not target.exists():
+        return
+    try:
+        from_plain(kind, read_json(target), source=target)
+    except BadInput:
+        raise UsageError("--out holds a file that is none of an earlier run", found=target, next_step=ANOTHER) from None
 
 
 def targets(files: PhotoFiles, stems: Sequence[str]) -> Iterator[Path]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parity.datasets import Dataset
 from parity.display import display
-from parity.errors import UsageError
 from parity.exhibits import Exhibit
 from parity.report import drawings
 from parity.report.evidence import walked_folders
-from parity.report.output import ANOTHER, check_apart, check_folder, make_folder
+from parity.report.output import check_apart, check_folder, check_replaceable, make_folder
 from parity.report.plotting import write_chart
 from parity.report.series import accuracy_rows, image_series, latency_rows, parity_rates, points
 from parity.request import GateRequest
@@ -123,14 +122,18 @@ def write_plots(folder: Path, result: Result, exhibits: Sequence[Exhibit]) -> Pl
     return Plots(folder, tuple(drawn), {plot.file: each for plot, each in made.items() if isinstance(each, str)})
 
 
-def check_plots_folder(folder: Path | None, request: GateRequest, dataset: Dataset, *, option: str = "--plots") -> None:
-    """Raise ``UsageError`` before any work for a folder that cannot be written, or whose pictures would join or replace an input's."""
+def check_plots_folder(
+    folder: Path | None, request: GateRequest, dataset: Dataset, *, option: str = "--plots", beside: Iterable[str] = ()
+) -> None:
+    """Raise ``UsageError`` before any work for a folder that cannot be written, or whose files would join or replace an input's.
+
+    ``beside`` are the names of what is written beside the charts.
+    """
     if folder is None:
         return
     place = folder.resolve()
     check_folder(place, option=option)
     check_apart(place, walked_folders(request, dataset), option=option)
-    charts = {place / plot.file for plot in PLOTS}
-    for image in dataset.images:
-        if image.path.resolve() in charts:
-            raise UsageError(f"{option} would overwrite an input", found=image.path, next_step=ANOTHER)
+    inputs = {path.resolve() for path in (*request.inputs, *(image.path for image in dataset.images))}
+    for name in (*(plot.file for plot in PLOTS), *beside):
+        check_replaceable(place / name, inputs, option=option)

@@ -66,7 +66,7 @@ def common_words(request: GateRequest) -> list[str]:
         "--limits": request.limits_file,
         "--profile": request.profile,
         "--threads": request.threads,
-        "--latency-fail": None if request.least_speedup is None else f"speedup<{request.least_speedup:g}",
+        "--latency-fail": None if request.least_speedup is None else f"speedup<{request.least_speedup:.12g}",
     }
     repeated = [("--candidate", name) for name in request.candidates]
     repeated += [("--trust-checkpoint", digest) for digest in sorted(request.trusted)]

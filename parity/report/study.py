@@ -18,11 +18,10 @@ from parity.report.series import NUMBERS
 from parity.report.terminal import safe, table, titled
 from parity.report.text import UNDEFINED, note_lines, number
 from parity.report.words import reason
-from parity.study_result import Protocol, Studied, Study, StudyChange, StudyRow
+from parity.study_result import JSON, MARKDOWN, Protocol, Studied, Study, StudyChange, StudyRow
 from parity.verdict import Status
 from parity.wire import to_json
 
-MARKDOWN, JSON = "study.md", "study.json"
 COSTS = {"median_ms": "median, ms", "p95_ms": "p95, ms", "fps": "images/s", "size_mb": "MB"}
 CHANGES = ("median latency", "p95 latency", "images/s", "size", "times as fast")  # of COSTS in their order, and what tells them best
 FORMS = {"size_mb": ".1f", "median_ms": ".1f", "p95_ms": ".1f", "fps": ".1f"}

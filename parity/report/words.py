@@ -42,8 +42,8 @@ def reason(result: Judged) -> str:
     failed, open_, waived = (of_status(result, status) for status in (Status.FAIL, Status.INCONCLUSIVE, Status.WAIVED))
     total = len(result.checks)
     if failed:
-        said = f"{len(failed)} of {total} checks failed"
-        return f"{first_cause(result.diagnosis[0])}: {said} ({named(failed)})." if result.diagnosis else f"{said}: {named(failed)}."
+        said, causes = f"{len(failed)} of {total} checks failed", told_causes(result)
+        return f"{first_cause(causes[0][0])}: {said} ({named(failed)})." if causes else f"{said}: {named(failed)}."
     if result.verdict is Verdict.INCONCLUSIVE:
         return f"There is not enough evidence to pass: {named(open_) or 'nothing was checked'}."
     unchecked = of_status(result, Status.NOT_CHECKED)
@@ -107,8 +107,9 @@ def same_cause(cause: Diagnosis) -> Hashable:
 
 
 def told_causes(result: Judged) -> list[tuple[Diagnosis, str]]:
-    """Every cause once, by its least share, and the configurations it was found in."""
-    groups = alike(result.diagnosis, same_cause)
+    """Every cause of a failure once, by its least share, and the configurations it was found in; what it explained may be waived."""
+    explained = {check.config for check in result.checks if check.status in OPEN and check.name in EXPLAINABLE}
+    groups = alike([cause for cause in result.diagnosis if cause.config in explained], same_cause)
     return [(min(group, key=lambda cause: cause.explains), where(group, total=len(result.configs))) for group in groups]
 
 

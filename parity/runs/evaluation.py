@@ -196,7 +196,7 @@ def open_side(request: RunRequest, side: Side, resources: ExitStack) -> ModelDet
     session: Session = PyTorchSession(checkpoint.network, device=request.device, threads=1) if side is PYTORCH else open_onnx(request)
     identity = CandidateId("checkpoint" if side is PYTORCH else "model", side.name, None)
     pipeline = Pipeline(checkpoint.spec, resources.enter_context(session))
-    return ModelDetector(identity, pipeline, lanes=lanes() if request.device == "cpu" else 1)
+    return ModelDetector(identity, pipeline, lanes=1 if side is PYTORCH and request.device != "cpu" else lanes())
 
 
 def open_onnx(request: RunRequest) -> Session:

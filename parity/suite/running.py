@@ -21,6 +21,7 @@ from parity.limits import Profile
 from parity.models import is_run, model_name
 from parity.open_gate import Gate, open_gate
 from parity.pytest_plugin import ParitySettings
+from parity.report.output import check_page
 from parity.request import GateRequest, Size, size_label
 from parity.suite.history import judged_row
 from parity.suite.int8 import BY_BACKEND, quantized_contest
@@ -68,7 +69,8 @@ class Gates:
         if config not in self.met:
             gate, backend = self.gate(config.checkpoint), config.backend
             quantized = partial(quantized_contest, calibration=self.settings.calibration)
-            self.met[config] = (quantized if backend in BY_BACKEND else converted_contest)(gate, backend, config.size)
+            made = (quantized if backend in BY_BACKEND else converted_contest)(gate, backend, config.size)
+            self.met[config] = replace(made, id=config.id)  # which tells two checkpoints of one name apart
         return self.met[config]
 
     def outcome(self, config: Config) -> Outcome:
@@ -139,7 +141,7 @@ def as_profile(name: str) -> Profile:
 
 
 # the fields of a request that a test may give as text
-PATHS = ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms", "limits_file", "history")
+PATHS = ("data", "images", "candidate_spec", "baselines", "waivers", "evidence", "terms", "limits_file", "history", "report", "plots")
 TEXTS: Mapping[str, Callable[[str], object]] = {**dict.fromkeys(PATHS, Path), "profile": as_profile}
 
 
@@ -159,6 +161,10 @@ def gate_from_options(settings: ParitySettings) -> Callable[..., Result]:
             if isinstance(options.get(name), str):
                 options[name] = kind(options[name])
         listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-        return run_gate(replace(defaults, **listed))
+        asked = replace(defaults, **listed)
+        if asked.photos is not None:
+            raise UsageError("photos are drawn by `parity compare`", found=str(asked.photos), expected="report or plots")
+        check_page(asked.report, inputs=asked.inputs)
+        return run_gate(asked)
 
     return gate

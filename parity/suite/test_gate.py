@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from parity.candidates import ModelDetector
 from parity.holding import baseline_check
 from parity.images import read_image
 from parity.judging import STATISTICAL, Outcome
-from parity.open_gate import reference_detector
+from parity.open_gate import reference_detector, session_of
 from parity.preprocess import preprocess
 from parity.report.properties import properties
 from parity.request import size_label
@@ -77,6 +78,7 @@ def test_latency_is_recorded(parity_runtime: Config, parity_gates: Gates, benchm
     image = read_image(gate.dataset.images[0].path)
     tensor = preprocess(image, detector.pipeline.spec.preprocess).tensor
     benchmark.group = f"{parity_runtime.name} {size_label(parity_runtime.size)}"
-    outputs = benchmark.pedantic(detector.pipeline.session.run, args=(tensor,), rounds=ROUNDS, warmup_rounds=WARM_UP)
+    session = detector.timed or session_of(gate, Path(detector.identity.path), threads=gate.request.threads)
+    outputs = benchmark.pedantic(session.run, args=(tensor,), rounds=ROUNDS, warmup_rounds=WARM_UP)
     parity_properties += [("configuration", parity_runtime.id), ("latency_ms", f"{1000 * benchmark.stats.stats.median:.6g}")]
     assert np.isfinite(outputs[0]).all()

@@ -1,5 +1,6 @@
 """The suite and the fixture add what they judge to a history, from one process or several."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +35,20 @@ def test_a_run_of_the_suite_is_one_run_with_each_configuration_once(
         ("yolov8n_shapes-torchscript-320", "torchscript-320", "pass"),
     ]
     assert len({(row.run, row.time) for row in rows}) == 1
+
+
+@pytest.mark.slow
+def test_two_checkpoints_of_one_name_keep_their_own_verdicts(pytester: pytest.Pytester, checkpoint: Path, small_data: Path) -> None:
+    for folder in ("a", "b"):
+        pytester.mkdir(folder)
+        shutil.copy(checkpoint, pytester.path / folder / "best.pt")
+    asked = ("-k", "baseline", "--parity-checkpoint", "a/best.pt", "--parity-checkpoint", "b/best.pt", "--parity-data", str(small_data))
+    backend = ("--parity-backend", "torchscript", "--parity-imgsz", "160", "--parity-baselines", "none", "--parity-history", "h.sqlite")
+
+    pytester.runpytest_subprocess(*SUITE[:-2], *asked, *backend)
+
+    rows = read_history(pytester.path / "h.sqlite")  # nothing is stored, which fails
+    assert sorted((row.config, row.verdict) for row in rows) == [("best_1-torchscript-160", "fail"), ("best_2-torchscript-160", "fail")]
 
 
 def test_a_file_of_somebody_else_is_a_usage_error_before_anything_is_run(pytester: pytest.Pytester, checkpoint: Path) -> None:

@@ -10,6 +10,7 @@ from oracles.exhibits import failing
 from oracles.results import result
 
 from parity import cli
+from parity.gate import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Result], None]:
 
     def answer(found: Result) -> None:
         monkeypatch.setattr("parity.gate.run_gate", lambda _, **__: found)
+        monkeypatch.setattr("parity.gate.run_with_exhibits", lambda _, **__: Shown(found, ()))
 
     return answer
 
@@ -62,6 +64,17 @@ def test_a_file_of_a_comparison_has_everything_that_its_screen_leaves_out(
     cli.main(["compare", "--reference", "m.pt", "--candidate", "m.onnx", "--images", "photos", "--out", str(tmp_path)])
     assert DETAIL not in capsys.readouterr().out
     assert DETAIL in (tmp_path / "report.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("summary")
+def test_a_comparison_prints_names_where_no_runner_reads_commands(
+    answer: Callable[[Result], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answer(failing())
+    cli.main(["compare", "--reference", "m.pt", "--candidate", "m.onnx", "--images", "photos", "--out", str(tmp_path)])
+    told = capsys.readouterr().out.strip().splitlines()
+    assert told[0].startswith("::stop-commands::")
+    assert told[-1] == f"::{told[0].removeprefix('::stop-commands::')}::"
 
 
 @pytest.mark.parametrize("verdict", FOUND)

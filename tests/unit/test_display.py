@@ -21,6 +21,7 @@ from parity.display import LONGEST, display, display_whole
         ("\ud800", r"\ud800"),
         ("\x00\x7f\x9b", r"\x00\x7f\x9b"),
         ("\u2028", r"\u2028"),
+        ("a ##[add-mask]b", r"a #\x23[add-mask]b"),
         ("", ""),
     ],
 )

@@ -70,12 +70,12 @@ def test_no_more_than_github_shows_and_the_last_says_how_many_there_are() -> Non
 def test_a_hostile_name_stays_in_its_place(hostile: str) -> None:
     shown = replace(
         failing(),
-        checks=(check(Status.FAIL, name=hostile, config=hostile, origin=hostile, detail=hostile),),
+        checks=(check(Status.FAIL, name=hostile, config=hostile, origin=hostile, detail=hostile), check(Status.FAIL, config=hostile)),
         diagnosis=(replace(CAUSE, config=hostile, fault=hostile, message=hostile, fix=hostile),),
     )
     lines = annotated(shown, hostile)
     read_back = [read(line) for line in lines]
-    assert [(name, [*properties]) for name, properties, _ in read_back] == [("error", ["title"])] * 3
+    assert [(name, [*properties]) for name, properties, _ in read_back] == [("error", ["title"])] * 4
     assert all(line.isprintable() for line in lines)
     assert read_back[0][2].endswith(f"\n{display_whole(hostile)}")
     assert read_back[2][1]["title"] == f"parity {display_whole(hostile)}: {display_whole(hostile)}"

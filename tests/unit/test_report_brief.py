@@ -123,7 +123,8 @@ def test_a_check_of_something_else_than_detections_is_told_whatever_the_cause() 
 
 
 def test_the_same_cause_of_several_configurations_is_told_once() -> None:
-    shown = replace(usual(), verdict=Verdict.FAIL, diagnosis=tuple(replace(CAUSE, config=name) for name in NAMES))
+    failed = tuple(check(Status.FAIL, config=name) for name in NAMES)
+    shown = replace(usual(), verdict=Verdict.FAIL, checks=failed, diagnosis=tuple(replace(CAUSE, config=name) for name in NAMES))
     text = printed(shown)
     assert text.count("CAUSE") == 1
     assert "all configurations" in squeezed(text)

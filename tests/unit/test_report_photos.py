@@ -286,6 +286,20 @@ def test_a_folder_in_the_place_of_a_file_is_refused(photos: Path, tmp_path: Path
         check(photos, tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["pytorch/detections.json", "onnx/onnx_detections.json", "comparison/comparison_results.json"])
+def test_a_file_of_somebody_else_is_not_replaced(photos: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / "out" / name
+    target.parent.mkdir(parents=True)
+    target.write_text('{"mine": true}')
+    with pytest.raises(UsageError, match="none of an earlier run"):
+        check(photos, tmp_path / "out")
+
+
+def test_what_an_earlier_run_has_written_is_replaced(photos: Path, tmp_path: Path) -> None:
+    written(tmp_path / "out", exhibit(tmp_path, [agreeing()]))
+    check(photos, tmp_path / "out")
+
+
 def test_a_file_in_the_place_of_a_folder_is_refused(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/onnx").write_text("mine")

@@ -117,5 +117,14 @@ def test_a_folder_of_images_is_refused(tmp_path: Path) -> None:
 
 def test_an_image_that_would_be_overwritten_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="would overwrite an input"):
+    Path("images").mkdir()
+    Path("images/parity.png").touch()
+    with pytest.raises(UsageError, match="holds an input"):
         check_plots_folder(Path("images"), GateRequest(Path("m.pt")), dataset(None, [(0, "cat")], names=("parity.png",)))
+
+
+def test_what_is_written_beside_the_charts_replaces_no_input(tmp_path: Path) -> None:
+    (tmp_path / "study.json").touch()
+    request, images = GateRequest(Path("m.pt"), data=tmp_path / "study.json"), dataset(None, [(0, "cat")], names=("a.png",))
+    with pytest.raises(UsageError, match="--study holds an input"):
+        check_plots_folder(tmp_path, request, images, option="--study", beside=("study.md", "study.json"))

@@ -8,7 +8,7 @@ import pytest
 from oracles.exhibits import CAUSE, failing
 from oracles.results import check, config
 
-from parity.report.words import alike, told_causes, unexplained
+from parity.report.words import alike, reason, told_causes, unexplained
 from parity.verdict import Status
 
 
@@ -20,6 +20,7 @@ def test_a_cause_of_several_configurations_is_told_once_by_its_least_share() -> 
     found = replace(
         failing(),
         configs=(config(), config(id="other"), config(id="third")),
+        checks=tuple(check(Status.FAIL, config=name) for name in ("m-onnx-640", "other", "third")),
         diagnosis=(CAUSE, replace(CAUSE, config="other", explains=0.5), replace(CAUSE, config="third", fix="Another.")),
     )
     assert [(cause.explains, where) for cause, where in told_causes(found)] == [(0.5, "m-onnx-640, other"), (1.0, "third")]
@@ -40,3 +41,9 @@ def test_a_cause_of_several_configurations_is_told_once_by_its_least_share() -> 
 def test_only_a_confirmed_cause_explains_a_check(failed: object, cause: object, *, is_left: bool) -> None:
     found = replace(failing(), checks=(failed,), diagnosis=(cause,))
     assert (unexplained(found) == [failed]) is is_left
+
+
+@pytest.mark.parametrize(("waived", "told"), [(Status.FAIL, "Red and blue"), (Status.WAIVED, "1 of 2 checks failed: latency")])
+def test_a_cause_is_no_reason_once_what_it_explains_is_waived(waived: Status, told: str) -> None:
+    found = replace(failing(), checks=(check(waived), check(Status.FAIL, name="latency")), diagnosis=(CAUSE,))
+    assert reason(found).startswith(told)
