@@ -15,7 +15,7 @@ from parity.report.next_steps import next_step
 from parity.report.pooled import pooled
 from parity.report.rerun import Reproduction, reproduction
 from parity.report.text import UNDEFINED, number, same_words, thresholds
-from parity.report.words import amount, floors, reason
+from parity.report.words import amount, floors, reason, unexplained
 from parity.request import GateRequest
 from parity.verdict import Check, ConfigResult, Diagnosis, Result, Status, Verdict
 
@@ -35,7 +35,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """Checks that say the same of several configurations, as one row."""
+    """Checks that say the same of several configurations, as one row.
+
+    It is ``open``, its details shown before anybody asks and followed by what to do next, where no confirmed cause explains it.
+    """
 
     status: Status
     symbol: str
@@ -47,16 +50,12 @@ class CheckRow:
     origin: str
     details: tuple[str, ...]
     next_step: str
+    open: bool
 
     @property
     def word(self) -> str:
         """The status for people."""
         return self.status.replace("_", " ")
-
-    @property
-    def open(self) -> bool:
-        """Whether its details are shown before anybody asks."""
-        return self.status in {Status.FAIL, Status.INCONCLUSIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +164,11 @@ def check_rows(result: Result) -> list[CheckRow]:
     places = {id(check): place for place, check in enumerate(result.checks)}
     grouped = [list(group) for _, group in groupby(sorted(result.checks, key=same_words), key=same_words)]
     grouped.sort(key=lambda group: (ROWS.index(group[0].status), min(places[id(check)] for check in group)))
-    return [check_row(group, total=len(result.configs)) for group in grouped]
+    left = {id(check) for check in unexplained(result)}
+    return [check_row(group, total=len(result.configs), opened=any(id(check) in left for check in group)) for group in grouped]
 
 
-def check_row(group: Sequence[Check], *, total: int) -> CheckRow:
+def check_row(group: Sequence[Check], *, total: int, opened: bool) -> CheckRow:
     """One row."""
     check = group[0]
     each = tuple(one.config for one in group) if total > 1 else ()
@@ -184,7 +184,8 @@ def check_row(group: Sequence[Check], *, total: int) -> CheckRow:
         floors(check),
         check.origin,
         tuple("and more" if part == "…" else part for part in check.detail.split("; ") if part),
-        next_step(check) if check.status in {Status.FAIL, Status.INCONCLUSIVE} else "",
+        next_step(check) if opened else "",
+        opened,
     )
 
 

@@ -61,10 +61,14 @@ def test_counts_are_shown_whole_and_measurements_to_four_digits(measured: float,
 
 
 def test_a_check_that_failed_says_what_was_seen_and_what_to_do() -> None:
-    row = check_rows(failing())[0]
+    row = check_rows(replace(failing(), diagnosis=()))[0]
     assert row.open
     assert row.details == ("0.png: cat 0.8", "and more")
     assert "preprocessing" in row.next_step
+
+
+def test_what_a_confirmed_cause_explains_is_folded() -> None:
+    assert [(row.open, row.next_step) for row in check_rows(failing())[:1]] == [(False, "")]
 
 
 def test_without_a_cause_it_says_why_there_is_none() -> None:
