@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from oracles.hostile import HOSTILE
 from oracles.results import check, config, result
 from oracles.samples import metrics
 
 from parity.metrics import METRIC_NAMES
+from parity.report.output import write_text
 from parity.report.schema import RESULT_JSON
-from parity.verdict import Delta, Diagnosis, MetricComparison, Result, Status
+from parity.verdict import CandidateId, DatasetId, Delta, Diagnosis, MetricComparison, ReferenceId, Result, Status
 from parity.wire import from_json, to_json
 
 CAUSE = Diagnosis("m-onnx-640", "stretch", "preprocess", {"fit": "stretch"}, 0.97, "confirmed", "reproduce", "message", "fix", ("crop",))
@@ -87,3 +91,23 @@ def test_the_schema_of_the_whole_requires_every_key() -> None:
     schema = json.loads(RESULT_JSON.text())
     assert set(schema["required"]) == KEYS[""]
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_string_stays_one_in_the_json_that_is_written(hostile: str, tmp_path: Path) -> None:
+    named = replace(
+        COMPLETE,
+        reference=ReferenceId(hostile, "1" * 64, "ultralytics"),
+        dataset=DatasetId(hostile, 1, "2" * 64),
+        configs=(config(id=hostile, candidate=CandidateId("code", hostile, None)),),
+        checks=(check(Status.FAIL, config=hostile, detail=hostile),),
+        diagnosis=(replace(CAUSE, config=hostile, parameters={hostile: hostile}, message=hostile),),
+        notes=(hostile,),
+    )
+    write_text(to_json(named, indent=2) + "\n", tmp_path / "result.json")
+    written = (tmp_path / "result.json").read_text(encoding="utf-8")
+    read = json.loads(written)
+    texts = (read["reference"]["path"], read["dataset"]["name"], *read["notes"], *read["diagnosis"][0]["parameters"].values())
+    texts += tuple(read[part][0][name] for part, name in (("configs", "id"), ("checks", "detail"), ("diagnosis", "message")))
+    assert texts == (hostile,) * 7
+    assert not any(unicodedata.category(character) in {"Cc", "Cs"} for character in written.replace("\n", ""))
