@@ -52,6 +52,8 @@ PACKAGES = (
     Package("pyyaml", "yaml", "6", "data.yaml cannot be read"),
     Package("rich", "rich", "13", "no tables"),
     Package("typer", "typer", "0.12", "no command line"),
+    Package("jinja2", "jinja2", "3.1", "no HTML report"),
+    Package("matplotlib", "matplotlib", "3.9", "no charts"),
     Package("pytest", "pytest", "8", "no pytest plugin"),
     Package("pytest-benchmark", "pytest_benchmark", "5", "no timing in pytest"),
     Package("torch", "torch", "2.10", CHECKPOINTS, required=False),

@@ -185,7 +185,7 @@ def test_a_red_gate_shows_its_cause_and_searches_for_it_once(pytester: pytest.Py
     result = pytester.runpytest_subprocess(*arguments)
 
     result.assert_outcomes(failed=2, deselected=3)
-    cause = ["*: CAUSE stretch_instead_of_letterbox (preprocess, confirmed, explains 100%)", "    The image was stretched*"]
+    cause = ["*: CAUSE stretch_instead_of_letterbox (preprocess, confirmed, explains 100%)", "    what: The image was stretched*"]
     text = [*cause, "    evidence: reproduced in the reference's pipeline*", "    fix: Resize both axes by the same gain*"]
     result.stdout.fnmatch_lines([*text, "*: missed fail: *", *text, "*: ap_reference fail: *"])
     assert (pytester.path / "searches.txt").read_text().split() == ["once", "more"]

@@ -96,12 +96,11 @@ def test_a_budget_that_cannot_be_met_leaves_nothing(
     [
         (0.005, [], True),
         (0.0051, [], False),
-        (None, [], False),
         (0.001, ["fail"], False),
         (0.001, ["inconclusive"], True),
     ],
 )
-def test_a_try_keeps_the_budget_by_its_drop_unless_a_check_failed(drop: float | None, checks: list[str], keeps: bool) -> None:  # noqa: FBT001
+def test_a_try_keeps_the_budget_by_its_drop_unless_a_check_failed(drop: float, checks: list[str], keeps: bool) -> None:  # noqa: FBT001
     outcome: Any = SimpleNamespace(checks=[SimpleNamespace(status=status) for status in checks])
     assert quantizing.acceptable(0.005, quantizing.Tried(Path("a.onnx"), outcome, replace(STEP, drop=drop))) is keeps
 

@@ -33,7 +33,7 @@ from parity.reference_cache import (
 )
 from parity.spec import Suppress
 
-SCOPE = Scope("c" * 64, spec("a", "b"), Suppress(confidence=0.001), NoiseMargins(0.01, 1e-3), "channels_last", 2, environment(), own_code())
+SCOPE = Scope("c" * 64, spec("a", "b"), Suppress(confidence=0.001), NoiseMargins(0.01, 1e-3), "channels_last", environment(), own_code())
 DOUBT = Doubt((1.0, 2.0, 3.0, 1 / 3), 0.25, 1, kept=True, cause=Cause.ORDER, margin=None)
 SAID = Observation(
     found((0.1, 0.2, 10 / 3, 20, 0.7, 1)), found((0.1, 0.2, 10 / 3, 20, 0.7, 1), (0, 0, 5, 5, 0.002, 0)), 1 / 3, doubts=(DOUBT,)
@@ -46,7 +46,6 @@ OTHERS = {
     "evaluation": Suppress(confidence=0.002),
     "margins": NoiseMargins(0.02, 1e-3),
     "memory_format": "contiguous_format",
-    "threads": 1,
     "environment": replace(environment(), packages={"torch": "0"}),
     "code": "0" * 64,
 }
@@ -183,17 +182,17 @@ def test_a_folder_that_cannot_be_made_is_warned_of(tmp_path: Path) -> None:
 
 def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     kept(tmp_path)
-    kept(tmp_path, scope=replace(SCOPE, threads=1))
+    kept(tmp_path, scope=replace(SCOPE, memory_format="contiguous_format"))
     change(tmp_path, "UPDATE scopes SET used = '2020-01-01' WHERE rowid = (SELECT MIN(rowid) FROM scopes)")
     with open_cache(tmp_path) as cache:
         make_room(cache, int(1.5 * len(packed(SAID))))
     assert recalled(tmp_path)[0] is None
-    assert recalled(tmp_path, scope=replace(SCOPE, threads=1))[0] is not None
+    assert recalled(tmp_path, scope=replace(SCOPE, memory_format="contiguous_format"))[0] is not None
 
 
 def test_contents_are_counted_by_checkpoint_and_cleared(tmp_path: Path) -> None:
     kept(tmp_path)
-    kept(tmp_path, scope=replace(SCOPE, threads=1))
+    kept(tmp_path, scope=replace(SCOPE, memory_format="contiguous_format"))
     assert contents(tmp_path).images == {SCOPE.checkpoint_sha256: 2}
     assert clear(tmp_path) > 0
     assert (contents(tmp_path).images, contents(tmp_path).bytes, clear(tmp_path)) == ({}, 0, 0)
