@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from parity.comparison import ImageComparison
 from parity.datasets import DatasetImage
-from parity.detections import Detections
+from parity.detections import Detections, name_of
 from parity.display import display
 from parity.edges import most_edges
 from parity.limits import EDGE_QUANTILE, SURE, TYPICAL, Limit, Limits, Profile, Typical
@@ -208,4 +208,4 @@ def describe(side: Detections, index: int, names: Sequence[str]) -> str:
 
 def class_name(index: int, names: Sequence[str]) -> str:
     """A class by name, or its index where the model has no such class."""
-    return display(names[index]) if 0 <= index < len(names) else f"class {index}"
+    return display(name_of(names, index))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -69,3 +69,8 @@ class Detections:
     def above(self, confidence: float, *, at_most: int | None = None) -> Self:
         """The detections whose score is above ``confidence``, and of those the best ``at_most``."""
         return self.take(slice(0, int((self.scores > confidence).sum()))).take(slice(0, at_most))
+
+
+def name_of(names: Sequence[str], index: int) -> str:
+    """The name of a class index; an index beyond the names has none and is shown by its number."""
+    return names[index] if 0 <= index < len(names) else f"class {index}"

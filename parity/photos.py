@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from parity.boxes import iou
 from parity.comparison import ImageComparison, ParityCounts, count
-from parity.detections import Detections
+from parity.detections import Detections, name_of
 from parity.exhibits import Exhibit
 from parity.match import at_least_a_pixel
 from parity.spec import STRICT
@@ -194,11 +194,6 @@ class PhotosComparison:
 
 
 # Values of them
-
-
-def name_of(names: Sequence[str], index: int) -> str:
-    """The name of a class index; an index beyond the names has none and is shown by its number."""
-    return names[index] if 0 <= index < len(names) else f"class {index}"
 
 
 def found_objects(detections: Detections, names: Sequence[str]) -> tuple[FoundObject, ...]:

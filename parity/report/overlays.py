@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.comparison import ImageComparison
-from parity.detections import Detections
+from parity.detections import Detections, name_of
 from parity.display import display
 
 LONGEST_NAME = 24  # characters of a class name beside a box
@@ -184,7 +184,5 @@ def box_path(box: Boxes) -> str:
 
 def class_name(names: Sequence[str], label: int) -> str:
     """The name of a class index on one line, cut where it is long; a class beyond the names is shown by its number."""
-    if not 0 <= label < len(names):
-        return f"class {label}"
-    name = display(names[label])
+    name = display(name_of(names, label))
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

@@ -20,11 +20,11 @@ from parity.open_gate import Gate
 from parity.verdict import Check, conclude
 
 
-def judged_row(gate: Gate, outcome: Outcome, *, name: str) -> list[object]:
-    """A judged configuration as plain values, since they travel between processes; ``name`` is its id in the suite."""
+def judged_row(gate: Gate, outcome: Outcome) -> list[object]:
+    """A judged configuration as plain values, since they travel between processes."""
     result = conclusion(gate, [outcome], lambda gate, outcome: unheld(gate, outcome, "a test of its own holds it"), busy=None)
     (entry,) = entries_of(gate.request, result, time="")
-    return list(row_of(replace(entry, config=name)))
+    return list(row_of(entry))
 
 
 def add_run(target: Path, rows: Iterable[Sequence[Any]], checks: Sequence[Check]) -> Iterator[str]:

@@ -79,7 +79,7 @@ class Gates:
             gate = self.gate(config.checkpoint)
             self.judged[config] = judge_contest(gate, self.contest(config))
             if self.settings.history is not None:
-                self.records["history"].append(judged_row(gate, self.judged[config], name=config.id))
+                self.records["history"].append(judged_row(gate, self.judged[config]))
         return self.judged[config]
 
     def answer(self, question: str, config: Config, checks: Iterable[Check]) -> None:
