@@ -13,8 +13,8 @@ from parity.limits import Bootstrap
 from parity.margins import worst_line
 from parity.metrics import IOU_50, Evaluation
 from parity.operating import ALL_SIZES, OperatingPoint, at_best_f1
-from parity.records import Records
-from parity.resampling import draw_weights
+from parity.records import THRESHOLD_BITS, Records
+from parity.resampling import draw_weights, summed
 from parity.spec import STRICT
 from parity.statistics import ClassEstimate, PairedStatistics, compare_records, estimate, units_of
 
@@ -98,23 +98,23 @@ def f1_differences(
     units = int(unit_of_image.max()) + 1
     if units < bootstrap.min_images:
         return None
-    ours, theirs = counts_by_image(reference), counts_by_image(candidate)
-    drawn = (weights.T for weights in draw_weights(unit_of_image, bootstrap.resamples, seed=bootstrap.seed))
-    return np.concatenate([f1(weights @ theirs) - f1(weights @ ours) for weights in drawn])
+    ours, theirs = counts_by_image(reference).T, counts_by_image(candidate).T
+    drawn = draw_weights(unit_of_image, bootstrap.resamples, seed=bootstrap.seed)
+    return np.concatenate([f1(summed(theirs, weights).T) - f1(summed(ours, weights).T) for weights in drawn])
 
 
 def counts_by_image(records: Records) -> Counts:
     """True positives, detections that count and objects of every image (images, 3), at IoU 0.5."""
     counts = np.zeros((records.images, 3))
     for category in records.categories:
-        claimed = ~category.ignored[ALL_SIZES, IOU_50]
-        counts[:, 0] += np.bincount(category.images[category.hits[ALL_SIZES, IOU_50]], minlength=records.images)
-        counts[:, 1] += np.bincount(category.images[claimed], minlength=records.images)
+        hit, skipped = (flags[ALL_SIZES] & THRESHOLD_BITS[IOU_50] != 0 for flags in (category.hits, category.ignored))
+        counts[:, 0] += np.bincount(category.images[hit], minlength=records.images)
+        counts[:, 1] += np.bincount(category.images[~skipped], minlength=records.images)
         counts[:, 2] += category.objects[ALL_SIZES]
     return counts
 
 
-def f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def f1(counts: NDArray[np.floating]) -> Counts:
     """F1 of each row of counts (n, 3); NaN where there is neither an object nor a detection."""
     hits, claims, objects = counts.T
     whole = claims + objects

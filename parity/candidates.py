@@ -14,7 +14,7 @@ from parity.datasets import DatasetImage
 from parity.detections import Detections
 from parity.doubts import Doubt, NoiseMargins
 from parity.limits import EVALUATION_CONFIDENCE
-from parity.pipeline import Memory, Observation, Pipeline, View, observe_many
+from parity.pipeline import Memory, Observation, Pipeline, Shipped, View, observe_many
 from parity.spec import Suppress, Suppressor
 from parity.verdict import CandidateId
 
@@ -118,13 +118,9 @@ class RecordedDetector:
             found = self.recorded.get(image.id)
             everything = found if found is not None else Detections.none()
             single = best_label(everything) if self.shows.multi_label else everything
-            yield Observation(
-                deployed=single.above(deployed.confidence),
-                evaluated=(everything if evaluated.multi_label else single).above(evaluated.confidence, at_most=evaluated.max_detections),
-                gain=self.gains.get(image.id),
-                absent=found is None,
-                doubts=self.doubts.get(image.id),
-            )
+            shown = (everything if evaluated.multi_label else single).above(evaluated.confidence, at_most=evaluated.max_detections)
+            shipped = single.above(deployed.confidence)
+            yield Observation(Shipped(shipped, self.gains.get(image.id), found is None, self.doubts.get(image.id)), shown)
 
 
 def best_label(detections: Detections) -> Detections:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parity.spec import STRICT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PACKAGES = (
     *("parity-gate", "numpy", "opencv-python", "onnx", "onnxruntime"),
@@ -65,6 +71,22 @@ def processors() -> int:
 def lanes(threads: int | None = None) -> int:
     """How many images are worked on at once with so many threads in all (``None``: a thread for every processor)."""
     return min(threads or processors(), MOST_LANES)
+
+
+def give_memory_back() -> None:
+    """Return to the system what was freed: glibc keeps the activations of a network that has run, beside those of the next."""
+    trim = memory_trimmer()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def memory_trimmer() -> Callable[[int], int] | None:
+    """The C library's ``malloc_trim``; ``None`` where it has none, as everywhere but with glibc."""
+    try:
+        return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    except (OSError, TypeError):  # Windows knows no library without a name
+        return None
 
 
 def installed(package: str) -> str | None:

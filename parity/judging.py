@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
-from parity.accuracy import Accuracy, Recorded, compare_accuracy
+from parity.accuracy import Accuracy, compare_accuracy
 from parity.accuracy_checks import accuracy_checks, compare_metrics
 from parity.baselines import Baseline
-from parity.candidates import Cut, Detector, ModelDetector
+from parity.candidates import Cut, ModelDetector
 from parity.checks import Compared, parity_checks
-from parity.comparison import ImageComparison, Rounding, compare_image, count
+from parity.comparison import ImageComparison, count
 from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.diagnose.diagnosis import Causes, Sides, name_causes
@@ -23,16 +23,13 @@ from parity.exhibits import Exhibit, exhibit_of
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import Evaluation
-from parity.open_gate import Gate, class_map, phase, reference_spec, with_thresholds
-from parity.pipeline import Observation
-from parity.records import evaluation, record
-from parity.request import size_label
+from parity.observing import BothSides, compare_pair, observe_contest, together
+from parity.open_gate import Gate, phase, reference_spec
 from parity.spec import Suppress
 from parity.timing import latency_checks, time_contest
 from parity.verdict import Check, ConfigResult, Diagnosis, MetricComparison, Status, judge
 from parity.wire import sha256_of
 
-REPEATED_IMAGES = 2
 HAVE_CAUSES = frozenset({"missed", "ghosts", "class_flips", "shifted", "rescored", "names"})  # checks whose failure can be explained
 STATISTICAL = frozenset({"ap_reference", "ap_classes", "f1_deployed"})  # these instead, where statistics judge
 NEED_NO_REFERENCE = frozenset({"images", "finite"})  # checks of what the candidate gives, whatever the reference says
@@ -52,23 +49,13 @@ class Outcome:
     exhibit: Exhibit | None = None  # where a report or pictures were asked for
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Observed:
-    """What both sides said, image by image, and how they were asked."""
-
-    thresholds: Suppress
-    cut: Cut
-    reference: list[Observation]
-    candidate: list[Observation]
-
-
 def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
     gate = gate.at(contest.size, profile_of(gate, contest))
     observed = observe_contest(gate, contest)
-    pairs = zip(observed.reference, observed.candidate, strict=True)
+    pairs = zip(observed.reference.images, observed.candidate.images, strict=True)
     comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
-    metrics, accuracy, curves = phase(gate.track, f"measure AP of {contest.id}", partial(contest_accuracy, gate, contest, observed))
+    metrics, accuracy, curves = phase(gate.track, f"measure AP of {contest.id}", partial(contest_accuracy, gate, observed))
     result = ConfigResult(
         contest.id,
         contest.backend,
@@ -110,10 +97,10 @@ def shown_names(gate: Gate, contest: Contest) -> tuple[str, ...]:
     return contest.candidate.pipeline.spec.names if isinstance(contest.candidate, ModelDetector) and contest.has_names else ()
 
 
-def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison]) -> Causes:
+def find_causes(gate: Gate, contest: Contest, observed: BothSides, comparisons: Sequence[ImageComparison]) -> Causes:
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
-    reference, candidate = ([seen.deployed for seen in side] for side in (observed.reference, observed.candidate))
+    reference, candidate = ([seen.deployed for seen in side.images] for side in (observed.reference, observed.candidate))
     sides = Sides(reference, candidate, comparisons, rounding, observed.thresholds)
     try:
         return phase(gate.track, f"look for the cause in {contest.id}", partial(name_causes, gate, contest, sides))
@@ -122,13 +109,13 @@ def find_causes(gate: Gate, contest: Contest, observed: Observed, comparisons: S
 
 
 def find_witnesses(
-    gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], checks: Sequence[Check]
+    gate: Gate, contest: Contest, observed: BothSides, comparisons: Sequence[ImageComparison], checks: Sequence[Check]
 ) -> Proof:
     """The fewest images that show all that failed."""
     failing = {check.name for check in checks if check.status is Status.FAIL}
     images, rounding = gate.dataset.images, together(contest.reference.rounding, contest.candidate.rounding)
     witnesses = (
-        Witness(images[place], shows(comparisons[place]), observed.reference[place], observed.candidate[place])
+        Witness(images[place], shows(comparisons[place]), observed.reference.images[place], observed.candidate.images[place])
         for place in smallest_set(comparisons, failing)
     )
     return Proof(tuple(witnesses), observed.thresholds, rounding, gate.limits)
@@ -159,30 +146,13 @@ def profile_notes(gate: Gate, contest: Contest) -> Iterator[str]:
             yield "--limits were calibrated in float32 and do not hold for it"
 
 
-def observe_contest(gate: Gate, contest: Contest) -> Observed:
-    """Run both sides, cut alike for AP."""
-    cut, thresholds = contest.reference.shows.alike(contest.candidate.shows), deployed_thresholds(gate, contest)
-    reference = observed_reference(gate, contest, cut, thresholds)
-    stream = contest.candidate.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
-    return Observed(thresholds, cut, reference, list(gate.track(stream, contest.id, len(gate.dataset))))
-
-
-def observed_reference(gate: Gate, contest: Contest, cut: Cut, thresholds: Suppress) -> list[Observation]:
-    """What the reference does on every image at this size; run once for all candidates that are cut alike."""
-    key = (contest.size, cut, thresholds)
-    if key not in gate.observed:
-        stream = contest.reference.observe(gate.dataset.images, deployed=thresholds, evaluated=cut)
-        gate.observed[key] = list(gate.track(stream, f"reference {size_label(contest.size)}", len(gate.dataset)))
-    return gate.observed[key]
-
-
 def contest_accuracy(
-    gate: Gate, contest: Contest, observed: Observed
+    gate: Gate, observed: BothSides
 ) -> tuple[MetricComparison | None, Accuracy | None, tuple[Evaluation, Evaluation] | None]:
     """The COCO numbers of both sides, how sure their differences are, and what they were read off; ``None`` without labels."""
-    if gate.dataset.truths is None:
+    reference, candidate = observed.reference.recorded, observed.candidate.recorded
+    if reference is None or candidate is None:
         return None, None, None
-    reference, candidate = reference_measured(gate, contest, observed), measure(gate, observed.candidate, observed.thresholds)
     groups = groups_of(gate.dataset.images)
     accuracy = compare_accuracy(reference, candidate, gate.dataset.categories, bootstrap=BOOTSTRAP, groups=groups)
     curves = (reference.curves, candidate.curves)
@@ -197,66 +167,16 @@ def groups_of(images: Sequence[DatasetImage]) -> list[Hashable] | None:
 
 
 def contest_checks(
-    gate: Gate, contest: Contest, observed: Observed, comparisons: Sequence[ImageComparison], result: ConfigResult
+    gate: Gate, contest: Contest, observed: BothSides, comparisons: Sequence[ImageComparison], result: ConfigResult
 ) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
     compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, profile=gate.profile)
-    identity = tuple(identity_checks(gate, contest, observed.reference, observed.thresholds))
+    identity = tuple(identity_checks(gate, contest, observed.thresholds))
     accuracy = accuracy_checks(result, gate.limits, gate.margins, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")
     yield from identity
     yield from (check if steady else doubted(check) for check in (*parity_checks(compared), *accuracy))
-
-
-def deployed_thresholds(gate: Gate, contest: Contest) -> Suppress:
-    """The thresholds both sides are compared at: the reference's, or a higher confidence that was declared for the candidate."""
-    if gate.record is not None:
-        return gate.record.thresholds
-    declared = gate.request.candidate_confidence or 0.0
-    if isinstance(contest.reference, ModelDetector):
-        settings = contest.reference.pipeline.spec.suppress
-    elif isinstance(contest.candidate, ModelDetector):
-        settings = contest.candidate.pipeline.spec.suppress
-    else:
-        settings = with_thresholds(reference_spec(gate, None), gate.request).suppress
-    return replace(settings, confidence=max(settings.confidence, declared))
-
-
-def compare_pair(gate: Gate, contest: Contest, pair: tuple[Observation, Observation], thresholds: Suppress) -> ImageComparison:
-    """One image of both sides."""
-    reference, candidate = pair
-    return compare_image(
-        reference.deployed,
-        candidate.deployed,
-        gate.limits,
-        thresholds=thresholds,
-        gain=reference.gain or candidate.gain or 1.0,
-        rounding=together(contest.reference.rounding, contest.candidate.rounding),
-        absent=reference.absent or candidate.absent,
-        doubts=reference.doubts,
-    )
-
-
-def together(one: Rounding, other: Rounding) -> Rounding:
-    """What two rounded sides may differ by: the errors add up."""
-    return Rounding(one.box_px + other.box_px, one.score + other.score)
-
-
-def measure(gate: Gate, observations: Sequence[Observation], thresholds: Suppress) -> Recorded:
-    """One side on labelled data."""
-    evaluated, deployed = [seen.evaluated for seen in observations], [seen.deployed for seen in observations]
-    data, classes = gate.dataset, class_map(gate)
-    records = record(data, evaluated, classes)
-    return Recorded(records, record(data, deployed, classes), thresholds.confidence, evaluation(records))
-
-
-def reference_measured(gate: Gate, contest: Contest, observed: Observed) -> Recorded:
-    """The reference's numbers, computed once for all candidates that are cut alike."""
-    key = (contest.size, observed.cut, observed.thresholds)
-    if key not in gate.measured:
-        gate.measured[key] = measure(gate, observed.reference, observed.thresholds)
-    return gate.measured[key]
 
 
 def accuracy_detail(gate: Gate, cut: Cut) -> str:
@@ -269,13 +189,10 @@ def accuracy_detail(gate: Gate, cut: Cut) -> str:
     return f"both sides cut alike: above {cut.confidence:.4g}, {classes} a box, {cut.max_detections} an image"
 
 
-def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observation], thresholds: Suppress) -> Iterator[Check]:
+def identity_checks(gate: Gate, contest: Contest, thresholds: Suppress) -> Iterator[Check]:
     """Whether the reference agrees with itself, and the candidate has the checkpoint's classes and was made from it."""
     if isinstance(contest.reference, ModelDetector):
-        key = (contest.size, thresholds)
-        if key not in gate.repeated:
-            gate.repeated[key] = repeatability(gate, contest, reference, thresholds, anew=replace(contest.reference, remember=None))
-        yield replace(gate.repeated[key], config=contest.id)
+        yield replace(gate.repeated[contest.size, thresholds], config=contest.id)
     if isinstance(contest.candidate, ModelDetector) and gate.checkpoint is not None:
         pairs = zip_longest(contest.candidate.pipeline.spec.names, gate.checkpoint.spec.names)
         different = sum(candidate != trained for candidate, trained in pairs)
@@ -288,22 +205,6 @@ def identity_checks(gate: Gate, contest: Contest, reference: Sequence[Observatio
             made, trained = contest.checkpoint_sha256[:12], gate.checkpoint.sha256[:12]
             detail = f"it was made from checkpoint {made}, not from {trained}: convert it again" if stale else ""
             yield judge("checkpoint", contest.id, int(stale), gate.limits.none, detail=detail)
-
-
-def repeatability(gate: Gate, contest: Contest, first: Sequence[Observation], thresholds: Suppress, *, anew: Detector) -> Check:
-    """Run the reference again on two images: what differs from itself cannot judge another."""
-    with_detections = [i for i, seen in enumerate(first) if len(seen.deployed)] or list(range(len(first)))
-    chosen = with_detections[:REPEATED_IMAGES]
-    images = [gate.dataset.images[i] for i in chosen]
-    again = islice(anew.observe(images, deployed=thresholds, evaluated=Cut()), len(images))
-    comparisons = [compare_pair(gate, contest, (first[i], seen), thresholds) for i, seen in zip(chosen, again, strict=True)]
-    differing = sum(not comparison.agrees for comparison in comparisons)
-    drift = max((float(c.drift_network_px.max(initial=0.0)) for c in comparisons), default=0.0)
-    detail = f"largest difference of the reference from itself on {len(images)} images: {drift:.3g} network px"
-    if differing:
-        detail = f"the reference disagrees with itself on {differing} of {len(images)} images; {detail}"
-    status = Status.INCONCLUSIVE if differing else Status.PASS
-    return Check("repeatable", contest.id, status, differing, 0, "the reference run twice", detail)
 
 
 def doubted(check: Check) -> Check:

@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from parity.accuracy import Recorded
 from parity.backends.artefact import read_artefact
 from parity.backends.base import Session, open_session
 from parity.calibrated import Calibration, calibration_for, limits_at
@@ -22,7 +21,7 @@ from parity.errors import UsageError
 from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
 from parity.metrics import ClassMap, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint
-from parity.pipeline import Observation, Pipeline
+from parity.pipeline import Pipeline
 from parity.predictions import open_predictions
 from parity.quick import equal_but_for_noise
 from parity.reference_cache import ReferenceCache, memory_of, open_cache
@@ -31,6 +30,9 @@ from parity.request import DEFAULT_SIZE, GateRequest, Size
 from parity.spec import PipelineSpec, Suppress, Suppressor
 from parity.verdict import CandidateId, Check
 from parity.wire import from_plain, read_json
+
+if TYPE_CHECKING:
+    from parity.observing import Observed
 
 T = TypeVar("T")
 
@@ -70,8 +72,7 @@ class Gate:
     checkpoint: Checkpoint | None = None
     calibration: Calibration | None = None  # of the reference's own noise
     record: Record | None = None  # on whose terms recorded detections are replayed
-    observed: dict[tuple[Size | None, Cut, Suppress], list[Observation]] = field(default_factory=dict)
-    measured: dict[tuple[Size | None, Cut, Suppress], Recorded] = field(default_factory=dict)
+    observed: dict[tuple[Size | None, Cut, Suppress], Observed] = field(default_factory=dict)
     repeated: dict[tuple[Size | None, Suppress], Check] = field(default_factory=dict)
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
     equal: dict[tuple[PipelineSpec, Limits], bool] = field(default_factory=dict)  # the faster reference, but for noise

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.hits import Reals
 from parity.metrics import AREAS, IOU_50, ratio
-from parity.records import Flags, Reals, Records
+from parity.records import THRESHOLD_BITS, Records
 from parity.spec import STRICT
 
 ALL_SIZES = AREAS.index("all")
@@ -31,34 +32,35 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Claims:
-    """The detections that count, best score first, which of them are hits, (n,) each, and how many objects there are."""
+    """The scores of the detections that count, (n,), and those of the hits among them, both rising; and how many objects there are."""
 
     scores: Reals
-    hits: Flags
+    hits: Reals
     objects: int
 
 
 def at_confidence(records: Records, confidence: float, *, category_id: int | None = None) -> OperatingPoint:
     """The operating point at a threshold, over all classes together or of one."""
     claims = claims_of(records, category_id)
-    kept = int((claims.scores > confidence).sum())
-    return OperatingPoint.counted(confidence, hits=int(claims.hits[:kept].sum()), claims=kept, objects=claims.objects)
+    kept, hits = (len(each) - int(np.searchsorted(each, confidence, side="right")) for each in (claims.scores, claims.hits))
+    return OperatingPoint.counted(confidence, hits=hits, claims=kept, objects=claims.objects)
 
 
 def at_best_f1(records: Records, *, category_id: int | None = None) -> OperatingPoint | None:
     """The operating point with the largest F1, of equal ones the highest; ``None`` where nothing is found or nothing is there.
 
-    Its threshold lies midway between the scores that it parts.
+    Its threshold lies midway between the scores that it parts; the lower of those that pass is a hit's.
     """
     claims = claims_of(records, category_id)
-    kept = np.flatnonzero(np.diff(claims.scores, append=-np.inf)) + 1  # equal scores pass together
-    hits = np.cumsum(claims.hits)[kept - 1]
-    if not hits.any():
+    lowest = np.unique(claims.hits)[::-1]
+    if not len(lowest):
         return None
-    best = int(np.argmax(2 * hits / (kept + claims.objects)))
-    lowest, below = claims.scores[kept[best] - 1], np.append(claims.scores, 0.0)[kept[best]]
-    confidence = min((lowest + below) / 2, np.nextafter(lowest, -np.inf))
-    return OperatingPoint.counted(float(confidence), hits=int(hits[best]), claims=int(kept[best]), objects=claims.objects)
+    passed, hits = (np.searchsorted(each, lowest) for each in (claims.scores, claims.hits))  # equal scores pass together
+    kept, right = len(claims.scores) - passed, len(claims.hits) - hits
+    best = int(np.argmax(2 * right / (kept + claims.objects)))
+    below = claims.scores[passed[best] - 1] if passed[best] else 0.0
+    confidence = min((lowest[best] + below) / 2, np.nextafter(lowest[best], -np.inf))
+    return OperatingPoint.counted(float(confidence), hits=int(right[best]), claims=int(kept[best]), objects=claims.objects)
 
 
 def claims_of(records: Records, category_id: int | None) -> Claims:
@@ -67,8 +69,9 @@ def claims_of(records: Records, category_id: int | None) -> Claims:
     chosen = [category for number, category in pairs if category_id in {None, number}]
     if not chosen:
         raise ValueError(f"no category {category_id} is on record")
-    counted = [~category.ignored[ALL_SIZES, IOU_50] for category in chosen]
-    scores = np.concatenate([category.scores[which] for category, which in zip(chosen, counted, strict=True)])
-    hits = np.concatenate([category.hits[ALL_SIZES, IOU_50, which] for category, which in zip(chosen, counted, strict=True)])
-    order = np.argsort(-scores, kind="stable")
-    return Claims(scores[order], hits[order], sum(int(category.objects[ALL_SIZES].sum()) for category in chosen))
+    bit = THRESHOLD_BITS[IOU_50]
+    scores = np.concatenate([category.scores[category.ignored[ALL_SIZES] & bit == 0] for category in chosen])
+    hits = np.concatenate([category.scores[category.hits[ALL_SIZES] & bit != 0] for category in chosen])
+    scores.sort()
+    hits.sort()
+    return Claims(scores, hits, sum(int(category.objects[ALL_SIZES].sum()) for category in chosen))

@@ -33,8 +33,8 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observation:
-    """What one side says about one image: as deployed, and as AP is taken (lower confidence, multi-label).
+class Shipped:
+    """What one side says about one image as deployed.
 
     ``gain`` is network pixels for one image pixel, ``None`` where the side does not tell. ``absent`` says that the side has
     nothing on record for this image, which is not the same as having found nothing. ``doubts`` are the boxes that noise keeps or
@@ -42,14 +42,27 @@ class Observation:
     """
 
     deployed: Detections
-    evaluated: Detections
     gain: float | None
     absent: bool = False
     doubts: tuple[Doubt, ...] | None = None
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """All that one side says about one image: as deployed, and as AP is taken (lower confidence, multi-label)."""
+
+    shipped: Shipped
+    evaluated: Detections
+
+    @property
+    def deployed(self) -> Detections:
+        """The detections as deployed."""
+        return self.shipped.deployed
+
     def relabelled(self, index_of: Mapping[int, int]) -> Self:
         """The same detections under other class indices."""
-        return replace(self, deployed=self.deployed.relabelled(index_of), evaluated=self.evaluated.relabelled(index_of))
+        shipped = replace(self.shipped, deployed=self.deployed.relabelled(index_of))
+        return replace(self, shipped=shipped, evaluated=self.evaluated.relabelled(index_of))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,4 +134,4 @@ def observed(outputs: Outputs, geometry: Geometry, view: View) -> Observation:
     deployed, evaluated = (suppress(candidates, settings) for settings in (spec.suppress, view.evaluation))
     doubts = None if view.margins is None else tuple(doubts_of(candidates, deployed, geometry, spec, view.margins))
     deployed, evaluated = (restore(detections, geometry, spec.restore) for detections in (deployed, evaluated))
-    return Observation(deployed, evaluated, geometry.gain, doubts=doubts)
+    return Observation(Shipped(deployed, geometry.gain, doubts=doubts), evaluated)

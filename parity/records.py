@@ -1,54 +1,50 @@
 """What COCO's evaluation knows of every detection, once for each side: hit or not at every IoU threshold and size, and on which image.
 
-All of COCO's numbers are sums over these records, so a resample of the images needs no second matching. The semantics are those of
-``pycocotools.cocoeval``: at most 100 detections of a category on an image, best score first; each takes the free object that it overlaps
-most, the last of equals, and an object that is ignored (a crowd region, or of another size) only where no other is left.
+All of COCO's numbers are sums over these records, so a resample of the images needs no second matching, and boxes need not be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from parity.boxes import xyxy_to_corner_size
 from parity.datasets import Dataset
 from parity.detections import Detections
+from parity.hits import AREA_RANGES, IOU_THRESHOLDS, Flags, Hits, Reals, find_hits, table_of_objects
 from parity.metrics import MAX_DETECTIONS, ClassMap, Evaluation, truths_of
 
-IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_THRESHOLDS = np.linspace(0, 1, 101)
-LARGEST_AREA = 1e10
-AREA_RANGES = np.array([[0, LARGEST_AREA], [0, 32**2], [32**2, 96**2], [96**2, LARGEST_AREA]])  # in the order of metrics.AREAS
-LEAST_OVERLAP = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)  # pycocotools lets an overlap of 1 pass whatever its rounding
-LARGEST_BATCH = 1_000_000  # places of objects, sizes and thresholds that are matched at once: some 20 MB
+THRESHOLD_BITS = 1 << np.arange(len(IOU_THRESHOLDS), dtype=np.uint16)
+EVERY_THRESHOLD = THRESHOLD_BITS.sum(dtype=np.uint16)
+LARGEST_LOT = 16_384  # detections that wait to be matched together
+LARGEST_CURVE = 200_000  # places of detections and thresholds that are summed at once: some 8 MB
 
-Flags = NDArray[np.bool_]
-Indices = NDArray[np.intp]
-Reals = NDArray[np.float64]
+Patterns = NDArray[np.uint16]  # a bit for each IoU threshold, the lowest for 0.50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryRecords:
-    """One category: its detections on all images, best score first (d of them), for each size (4) and IoU threshold (10).
+    """One category: its detections on all images, best score first (d of them).
 
-    ``images`` (d,) are places in the data set, ``ranks`` (d,) places among the detections of an image, ``hits`` and ``ignored``
-    (4, 10, d) exclude each other, and what is neither is a false positive; ``objects`` (4, images) counts what is there to be found.
+    ``images`` (d,) are places in the data set, ``ranks`` (d,) places among the detections of an image, ``hits`` and ``ignored`` (4, d)
+    have for each size a bit for each IoU threshold. They exclude each other, and what is neither is a false positive; ``objects``
+    (4, images) counts what is there to be found.
     """
 
     scores: Reals
-    images: Indices
-    ranks: Indices
-    hits: Flags
-    ignored: Flags
-    objects: NDArray[np.int64]
+    images: NDArray[np.int32]
+    ranks: NDArray[np.uint8]
+    hits: Patterns
+    ignored: Patterns
+    objects: NDArray[np.int32]
 
     def __post_init__(self) -> None:
         """Check shapes and order, and make the arrays read-only."""
-        shape = (len(AREA_RANGES), len(IOU_THRESHOLDS), len(self.scores))
+        shape = (len(AREA_RANGES), len(self.scores))
         if self.hits.shape != shape or self.ignored.shape != shape or self.objects.shape[:-1] != shape[:1]:
             raise ValueError(f"shapes do not fit: hits {self.hits.shape}, ignored {self.ignored.shape}, objects {self.objects.shape}")
         if self.images.shape != self.scores.shape or self.ranks.shape != self.scores.shape or (np.diff(self.scores) > 0).any():
@@ -67,166 +63,107 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """Boxes of all images, sorted by their cell (category and image); corner and size (n, 4), area (n,) in square pixels."""
+class Lot:
+    """The records of some images, sorted by category and then image; ``starts`` (categories + 1,) is where each category begins."""
 
-    cells: Indices
-    boxes: Reals
-    areas: Reals
-
-    def starts(self, cells: Indices) -> Indices:
-        """Where the rows of each cell begin."""
-        return np.searchsorted(self.cells, cells)
-
-    def counts(self, cells: Indices) -> Indices:
-        """How many rows each cell has."""
-        return np.searchsorted(self.cells, cells, side="right") - self.starts(cells)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found(Table):
-    """The detections, best score first in each cell; ``ranks`` (n,) are their places there."""
-
+    starts: NDArray[np.intp]
     scores: Reals
-    ranks: Indices
+    images: NDArray[np.int32]
+    ranks: NDArray[np.uint8]
+    hits: Patterns
+    ignored: Patterns
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Objects(Table):
-    """What is truly there; ``ignored`` (4, n) are crowd regions and objects of another size."""
+@dataclass(slots=True, eq=False)
+class Recorder:
+    """Takes the detections of one side image by image, in the order of the data set, and keeps of them no more than records."""
 
-    crowd: Flags
-    ignored: Flags
+    dataset: Dataset
+    classes: ClassMap
+    category_ids: tuple[int, ...]
+    lots: list[Lot] = field(default_factory=list)
+    waiting: list[Detections] = field(default_factory=list)
+    settled: int = 0  # images
+    weight: int = 0  # detections that wait
+
+    @classmethod
+    def of(cls, dataset: Dataset, classes: ClassMap) -> Self:
+        """A recorder that has seen nothing; classes that the data set has not do not count."""
+        return cls(dataset, classes, tuple(sorted(category.id for category in dataset.categories)))
+
+    def add(self, detections: Detections) -> None:
+        """Take the detections of the next image."""
+        self.waiting.append(detections)
+        self.weight += len(detections)
+        if self.weight >= LARGEST_LOT:
+            self.settle()
+
+    def settle(self) -> None:
+        """Match what waits."""
+        images = slice(self.settled, self.settled + len(self.waiting))
+        found = find_hits(truths_of(self.dataset)[images], self.waiting, self.classes, self.category_ids)
+        self.lots.append(lot_of(found, len(self.waiting), len(self.category_ids), first=self.settled))
+        self.waiting, self.settled, self.weight = [], images.stop, 0
+
+    def records(self) -> Records:
+        """The records of all images; raises ``ValueError`` where some have not been added."""
+        if self.waiting:
+            self.settle()
+        if self.settled != len(self.dataset):
+            raise ValueError(f"{self.settled} images were added of {len(self.dataset)}")
+        counts = count_objects(self.dataset, self.category_ids)
+        categories = tuple(category_records(self.lots, place, objects) for place, objects in enumerate(counts))
+        return Records(self.category_ids, categories, len(self.dataset))
 
 
-def record(dataset: Dataset, detections: Sequence[Detections], classes: ClassMap) -> Records:
+def record(dataset: Dataset, detections: Iterable[Detections], classes: ClassMap) -> Records:
     """Match the detections of every image with its truth; classes that the data set has not do not count."""
-    category_ids = tuple(sorted(category.id for category in dataset.categories))
-    objects = table_of_objects(dataset, category_ids)
-    found = table_of_found(detections, classes, category_ids)
-    matched, ignored = match_cells(found, objects)
-    ignored |= ~matched & outside(found.areas)[:, None, :]
-    limits = np.arange(len(category_ids) + 1) * len(dataset)
-    parts = zip(pairwise(found.starts(limits)), pairwise(objects.starts(limits)), strict=True)
-    categories = tuple(
-        category_records(found, matched, ignored, objects, slice(*theirs), slice(*real), images=len(dataset)) for theirs, real in parts
+    recorder = Recorder.of(dataset, classes)
+    for each in detections:
+        recorder.add(each)
+    return recorder.records()
+
+
+def lot_of(found: Hits, images: int, categories: int, *, first: int) -> Lot:
+    """What is kept of so many images, the ``first`` of which has that place in the data set."""
+    table = found.found
+    return Lot(
+        table.starts(np.arange(categories + 1) * images),
+        table.scores,
+        (table.cells % images + first).astype(np.int32),
+        table.ranks.astype(np.uint8),
+        patterns(found.hits),
+        patterns(found.ignored),
     )
-    return Records(category_ids, categories, len(dataset))
 
 
-def table_of_objects(dataset: Dataset, category_ids: Sequence[int]) -> Objects:
-    """The truth of all images."""
-    truths = truths_of(dataset)
-    labels = np.concatenate([truth.category_ids for truth in truths])
-    cells = cells_of(labels, [len(truth) for truth in truths], category_ids)
-    order = np.argsort(cells, kind="stable")[int((cells < 0).sum()) :]
-    boxes, areas, crowd = (
-        np.concatenate([np.asarray(getattr(truth, name)) for truth in truths])[order] for name in ("boxes", "areas", "crowd")
+def category_records(lots: Sequence[Lot], place: int, objects: NDArray[np.int32]) -> CategoryRecords:
+    """The rows of the category at a place, best score first; of equal scores the earlier image leads."""
+    parts = [(lot, slice(*lot.starts[place : place + 2])) for lot in lots]
+    scores = np.concatenate([lot.scores[rows] for lot, rows in parts])
+    order = np.argsort(-scores, kind="stable")
+    images, ranks, hits, ignored = (
+        np.concatenate([getattr(lot, name)[..., rows] for lot, rows in parts], axis=-1)[..., order]
+        for name in ("images", "ranks", "hits", "ignored")
     )
-    return Objects(cells[order], xyxy_to_corner_size(boxes), areas, crowd, outside(areas) | crowd)
+    return CategoryRecords(scores[order], images, ranks, hits, ignored, objects)
 
 
-def table_of_found(detections: Sequence[Detections], classes: ClassMap, category_ids: Sequence[int]) -> Found:
-    """The detections of all images whose class the data set has, at most 100 in a cell."""
-    labels = classes.categories(np.concatenate([found.classes for found in detections]))
-    cells = cells_of(labels, [len(found) for found in detections], category_ids)
-    order = np.argsort(cells, kind="stable")[int((cells < 0).sum()) :]
-    ranks = np.arange(len(order)) - np.searchsorted(cells[order], cells[order])
-    order, ranks = order[ranks < MAX_DETECTIONS[-1]], ranks[ranks < MAX_DETECTIONS[-1]]
-    boxes: Reals = xyxy_to_corner_size(np.concatenate([found.boxes for found in detections])[order])
-    scores = np.concatenate([found.scores for found in detections])[order]
-    return Found(cells[order], boxes, boxes[:, 2] * boxes[:, 3], scores, ranks)
+def count_objects(dataset: Dataset, category_ids: Sequence[int]) -> NDArray[np.int32]:
+    """How many objects of each category and size every image has, (categories, 4, images)."""
+    objects, cells = table_of_objects(truths_of(dataset), category_ids), len(category_ids) * len(dataset)
+    counts = [np.bincount(objects.cells[counted], minlength=cells).astype(np.int32) for counted in ~objects.ignored]
+    return np.stack([each.reshape(len(category_ids), len(dataset)) for each in counts], axis=1)
 
 
-def cells_of(labels: NDArray[np.int64], lengths: Sequence[int], category_ids: Sequence[int]) -> Indices:
-    """A number for each category and image, category first; -1 where the data set has no such category."""
-    images = np.repeat(np.arange(len(lengths)), lengths)
-    places = np.minimum(np.searchsorted(category_ids, labels), len(category_ids) - 1)
-    known = np.asarray(category_ids)[places] == labels
-    return np.where(known, places * len(lengths) + images, -1)
+def patterns(flags: ArrayLike) -> Patterns:
+    """Flags at each IoU threshold (..., 10, n) as the bits of a number, (..., n)."""
+    return np.asarray(np.einsum("t,...tn->...n", THRESHOLD_BITS, np.asarray(flags, np.uint16)))
 
 
-def outside(areas: Reals) -> Flags:
-    """Which areas lie outside each of COCO's ranges, (4, n)."""
-    return np.asarray((areas < AREA_RANGES[:, :1]) | (areas > AREA_RANGES[:, 1:]))
-
-
-def match_cells(found: Found, objects: Objects) -> tuple[Flags, Flags]:
-    """Which detections have an object at each size and threshold, and which of these objects are ignored: (4, 10, n) each."""
-    matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(found.cells)), np.bool_)
-    ignored = np.zeros_like(matched)
-    for cells in batches(found, objects):
-        match_batch(cells, found, objects, matched, ignored)
-    return matched, ignored
-
-
-def batches(found: Found, objects: Objects) -> Iterator[Indices]:
-    """The cells with both detections and objects, in lots of a like number of objects, most detections first."""
-    cells = np.intersect1d(found.cells, objects.cells)
-    cells = cells[np.argsort(objects.counts(cells), kind="stable")]
-    sizes = objects.counts(cells) * len(AREA_RANGES) * len(IOU_THRESHOLDS)
-    lots = np.cumsum(sizes) // LARGEST_BATCH
-    for lot in np.split(cells, np.flatnonzero(np.diff(lots)) + 1):
-        yield lot[np.argsort(-found.counts(lot), kind="stable")]
-
-
-def match_batch(cells: Indices, found: Found, objects: Objects, matched: Flags, ignored: Flags) -> None:
-    """Match many cells at once, their best detections first, then the second best …; fills in ``matched`` and ``ignored``."""
-    first, counts = found.starts(cells), found.counts(cells)
-    sizes = objects.counts(cells)
-    backwards = sizes[:, None] - 1 - np.arange(sizes.max(initial=0))  # argmax takes the first of equals, COCO the last
-    places = objects.starts(cells)[:, None] + np.maximum(backwards, 0)
-    taken = np.zeros((len(cells), len(AREA_RANGES), len(IOU_THRESHOLDS), places.shape[1]), np.bool_)
-    for rank in range(counts.max(initial=0)):
-        active = int((counts > rank).sum())
-        overlaps = np.where(backwards[:active] >= 0, overlap(found, first[:active] + rank, objects, places[:active]), -1)
-        near = np.flatnonzero(overlaps.max(1) >= LEAST_OVERLAP[0])
-        chosen, done = choose(overlaps[near], taken[near], objects, places[near])
-        rows, areas, thresholds = np.nonzero(done)
-        takes = chosen[rows, areas, thresholds]
-        taken[near[rows], areas, thresholds, takes] = True
-        detections = first[near[rows]] + rank
-        matched[areas, thresholds, detections] = True
-        ignored[areas, thresholds, detections] = objects.ignored[areas, places[near[rows], takes]]
-
-
-def overlap(found: Found, detections: Indices, objects: Objects, places: Indices) -> Reals:
-    """Intersection over union as pycocotools rounds it, of one detection of each cell with each of its objects; (cells, objects).
-
-    Of a crowd region counts the share of the detection that lies in it.
-    """
-    mine, theirs = found.boxes[detections][:, None, :], objects.boxes[places]
-    low = np.maximum(mine[..., :2], theirs[..., :2])
-    high = np.minimum(mine[..., :2] + mine[..., 2:], theirs[..., :2] + theirs[..., 2:])
-    sides = np.maximum(high - low, 0)
-    intersection = sides[..., 0] * sides[..., 1]
-    own = mine[..., 2] * mine[..., 3]
-    union = np.where(objects.crowd[places], own, own + theirs[..., 2] * theirs[..., 3] - intersection)
-    return np.asarray(np.divide(intersection, union, out=np.zeros_like(intersection), where=intersection > 0))
-
-
-def choose(overlaps: Reals, taken: Flags, objects: Objects, places: Indices) -> tuple[Indices, Flags]:
-    """The object that each detection takes at each size and threshold, and whether it takes one: (cells, 4, 10) each."""
-    free = np.where(taken & ~objects.crowd[places][:, None, None, :], -1, overlaps[:, None, None, :])
-    other = np.moveaxis(objects.ignored[:, places], 0, 1)[:, :, None, :]
-    real = np.where(other, -1, free)
-    takes_real = real.max(-1) >= LEAST_OVERLAP
-    rest = np.where(other, free, -1)
-    chosen = np.where(takes_real, real.argmax(-1), rest.argmax(-1))
-    return chosen, takes_real | (rest.max(-1) >= LEAST_OVERLAP)
-
-
-def category_records(
-    found: Found, matched: Flags, ignored: Flags, objects: Objects, theirs: slice, real: slice, *, images: int
-) -> CategoryRecords:
-    """The rows of one category, best score first; of equal scores the earlier image leads."""
-    order = theirs.start + np.argsort(-found.scores[theirs], kind="stable")
-    counted = ~objects.ignored[:, real]
-    places = objects.cells[real] % images
-    counts = np.stack([np.bincount(places[each], minlength=images) for each in counted])
-    skipped = ignored[:, :, order]
-    hits = matched[:, :, order] & ~skipped
-    return CategoryRecords(found.scores[order], found.cells[order] % images, found.ranks[order], hits, skipped, counts)
+def flags_of(numbers: Patterns) -> Flags:
+    """The flags (10, n) at each IoU threshold whose bits the numbers (n,) are."""
+    return np.asarray((numbers & THRESHOLD_BITS[:, None]) != 0)
 
 
 def evaluate(dataset: Dataset, detections: Sequence[Detections], classes: ClassMap) -> Evaluation:
@@ -242,14 +179,21 @@ def evaluation(records: Records) -> Evaluation:
         for a, objects in enumerate(category.objects.sum(1)):
             for m, most in enumerate(MAX_DETECTIONS if objects else ()):
                 among = category.ranks < most
-                precision[:, :, k, a, m], recall[:, k, a, m] = curves(
-                    category.hits[a][:, among], category.ignored[a][:, among], int(objects)
-                )
+                precision[:, :, k, a, m], recall[:, k, a, m] = curves(category.hits[a][among], category.ignored[a][among], int(objects))
     return Evaluation(precision, recall, records.category_ids)
 
 
-def curves(hits: Flags, ignored: Flags, objects: int) -> tuple[Reals, Reals]:
+def curves(hits: Patterns, ignored: Patterns, objects: int) -> tuple[Reals, Reals]:
     """The largest precision at or beyond each recall threshold, (10, 101), and the recall that is reached, (10,)."""
+    upto = int(np.flatnonzero(hits).max(initial=-1)) + 1  # behind the last hit lies neither
+    lots = -(-upto * len(THRESHOLD_BITS) // LARGEST_CURVE) or 1
+    bits = np.array_split(THRESHOLD_BITS[:, None], min(lots, len(THRESHOLD_BITS)))
+    parts = [curves_at(hits[:upto] & each != 0, ignored[:upto] & each != 0, objects) for each in bits]
+    return np.concatenate([precision for precision, _ in parts]), np.concatenate([recall for _, recall in parts])
+
+
+def curves_at(hits: Flags, ignored: Flags, objects: int) -> tuple[Reals, Reals]:
+    """The same at some IoU thresholds, from flags (thresholds, n)."""
     found, claims = np.cumsum(hits, axis=1), np.cumsum(~ignored, axis=1)
     envelope = np.zeros((len(hits), hits.shape[1] + 1))  # the last place is for recall that is not reached
     envelope[:, :-1] = np.maximum.accumulate((found / np.maximum(claims, 1))[:, ::-1], axis=1)[:, ::-1]

@@ -25,7 +25,7 @@ from parity.detections import Detections
 from parity.doubts import Doubt, NoiseMargins
 from parity.environment import Environment, environment
 from parity.errors import BadInput, ParityError
-from parity.pipeline import Observation, View
+from parity.pipeline import Observation, Shipped, View
 from parity.spec import STRICT, PipelineSpec, Suppress
 from parity.wire import from_json, sha256_of, to_json
 
@@ -146,8 +146,9 @@ def packed(observation: Observation) -> bytes:
         for name, detections in (("deployed", observation.deployed), ("evaluated", observation.evaluated))
         for part in ("boxes", "scores", "classes", "non_finite")
     }
-    doubts = "" if observation.doubts is None else "[" + ",".join(map(to_json, observation.doubts)) + "]"
-    gain = np.nan if observation.gain is None else observation.gain
+    shipped = observation.shipped
+    doubts = "" if shipped.doubts is None else "[" + ",".join(map(to_json, shipped.doubts)) + "]"
+    gain = np.nan if shipped.gain is None else shipped.gain
     content = BytesIO()
     np.savez(content, allow_pickle=False, gain=gain, doubts=np.array(doubts), **arrays)
     return content.getvalue()
@@ -163,7 +164,7 @@ def unpacked(value: bytes) -> Observation | None:
             deployed, evaluated = (detections_of(arrays, name) for name in ("deployed", "evaluated"))
             doubts, gain = str(arrays["doubts"]), float(arrays["gain"])
         found = from_json(tuple[Doubt, ...], doubts, source="the cache") if doubts else None
-        return Observation(deployed, evaluated, None if np.isnan(gain) else gain, doubts=found)
+        return Observation(Shipped(deployed, None if np.isnan(gain) else gain, doubts=found), evaluated)
     except DAMAGE:
         return None
 

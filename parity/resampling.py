@@ -8,22 +8,29 @@ addition or a comparison of such vectors, which stay in the processor's cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.records import IOU_THRESHOLDS, RECALL_THRESHOLDS, CategoryRecords, Flags, Indices
+from parity.hits import IOU_THRESHOLDS, Indices
+from parity.records import EVERY_THRESHOLD, RECALL_THRESHOLDS, CategoryRecords, Patterns, flags_of
 
 PARTS = len(RECALL_THRESHOLDS) - 1  # counted in hundredths, the m-th recall threshold is reached at m x the objects
 LATE = (np.arange(PARTS + 1) / PARTS < RECALL_THRESHOLDS).astype(np.float32)  # linspace lies an ulp above m / 100: equal is not enough
 EXACT = 2**24  # the whole numbers that float32 holds
-LARGEST_DRAW = 2**24  # weights that are held at once: 64 MB
+LARGEST_DRAW = 2**24  # weights that are held at once: 32 MB
+LARGEST_SUM = 2**18  # weights that are summed at once: 1 MB in single precision
 
-Weights = NDArray[np.float32] | NDArray[np.float64]
+Counts = NDArray[np.uint16]  # how often each image counts in each resample, (images, resamples)
+Weights = NDArray[np.floating]
+SumType = type[np.float32] | type[np.float64]
 
 
-def draw_weights(unit_of_image: Indices, resamples: int, *, seed: int) -> Iterator[NDArray[np.float32]]:
+def draw_weights(unit_of_image: Indices, resamples: int, *, seed: int) -> Iterator[Counts]:
     """How often each image is drawn in each resample: (images, some of the resamples), until all are given.
 
     As many units are drawn as there are, and the images of one unit, numbered from 0, together.
@@ -32,36 +39,58 @@ def draw_weights(unit_of_image: Indices, resamples: int, *, seed: int) -> Iterat
     units = int(unit_of_image.max()) + 1
     most = max(1, LARGEST_DRAW // len(unit_of_image))
     for start in range(0, resamples, most):
-        draws = [np.bincount(rng.integers(0, units, units), minlength=units) for _ in range(min(most, resamples - start))]
-        yield np.ascontiguousarray(np.array(draws, np.float32).T)[unit_of_image]
+        counts = np.empty((units, min(most, resamples - start)), np.uint16)
+        for column in counts.T:
+            column[:] = np.bincount(rng.integers(0, units, units), minlength=units)
+        yield counts[unit_of_image] if units < len(unit_of_image) else counts
 
 
-def resampled_ap(category: CategoryRecords, size: int, weights: NDArray[np.float32]) -> Weights:
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """The detections that decide AP at one size, best first: their places among the images, hits and ignored ones, (n,) each.
+
+    Behind the last hit nothing changes AP. Between two hits the order does not either, so there they are sorted by image.
+    """
+
+    images: NDArray[np.int32]
+    hits: Patterns
+    ignored: Patterns
+
+    @classmethod
+    def of(cls, category: CategoryRecords, size: int) -> Self:
+        """The detections of a category at a place in ``metrics.AREAS``."""
+        upto = int(np.flatnonzero(category.hits[size]).max(initial=-1)) + 1
+        rows = np.flatnonzero(category.ignored[size, :upto] != EVERY_THRESHOLD)
+        images, hits, ignored = category.images[rows], category.hits[size, rows], category.ignored[size, rows]
+        stretch = 2 * np.cumsum(hits != 0) - (hits != 0)
+        order = np.lexsort((ignored, images, stretch))
+        return cls(images[order], hits[order], ignored[order])
+
+    def equals(self, other: Ranking) -> bool:
+        """Whether AP is the same in every resample."""
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("images", "hits", "ignored"))
+
+
+def resampled_ap(ranking: Ranking, objects: NDArray[np.int32], weights: Counts) -> Weights:
     """AP at each IoU threshold in each resample, (10, resamples); NaN where a resample has no object.
 
-    ``size`` is a place in ``metrics.AREAS``, ``weights`` (images, resamples) are counts.
+    ``objects`` (images,) are there to be found, ``weights`` (images, resamples) are counts.
     """
-    if not category.objects[size].any():
-        return np.full((len(IOU_THRESHOLDS), weights.shape[1]), np.nan, weights.dtype)
-    last_hit = np.flatnonzero(category.hits[size].any(0)).max(initial=-1)
-    upto = slice(0, int(last_hit) + 1)  # behind the last hit nothing changes AP
-    rows = np.flatnonzero(~category.ignored[size][:, upto].all(0))[::-1]
-    hits, ignored, images = category.hits[size][:, rows], category.ignored[size][:, rows], category.images[rows]
-    exact = exact_weights(category.objects[size], images, weights)
+    images, hits, ignored = ranking.images[::-1], ranking.hits[::-1], ranking.ignored[::-1]  # worst first
+    dtype = sums_in(max(len(images), int(objects.sum())) * int(weights.max(initial=0)))
+    if not objects.any():
+        return np.full((len(IOU_THRESHOLDS), weights.shape[1]), np.nan, dtype)
     sums = Sums(
-        weighted(hits, images, exact),
-        weighted(ignored, images, exact),
-        weighted(np.ones((1, len(rows)), np.bool_), images, exact)[0],
-        category.objects[size].astype(exact.dtype) @ exact,
+        weighted(flags_of(hits), images, weights, dtype),
+        weighted(flags_of(ignored), images, weights, dtype),
+        drawn(images, weights, dtype),
+        drawn(np.repeat(np.arange(len(objects)), objects), weights, dtype),
     )
+    special = np.flatnonzero(hits | ignored).tolist()  # all others are false positives at every threshold
     with np.errstate(invalid="ignore"):
-        for image, hit, skip in zip(images.tolist(), patterns(hits), patterns(ignored), strict=True):
-            weight = exact[image] * PARTS
-            for thresholds in runs(hit):
-                sums.pass_hit(thresholds, weight)
-            for thresholds in runs(skip):
-                sums.ignored[thresholds] -= weight
-            sums.claims -= weight
+        for before, row in pairwise([-1, *special]):
+            sums.claims -= drawn(images[before + 1 : row], weights, dtype) * PARTS
+            sums.pass_row(weights[images[row]].astype(dtype) * PARTS, hit=int(hits[row]), ignored=int(ignored[row]))
     return sums.ap()
 
 
@@ -73,6 +102,14 @@ class Sums:
         self.objects = np.where(objects > 0, objects, np.nan)
         self.tens = np.flatnonzero(self.objects % 10 == 0)
         self.envelope, self.area = np.zeros_like(hits), np.zeros_like(hits)
+
+    def pass_row(self, weight: Weights, *, hit: int, ignored: int) -> None:
+        """Go past a detection by its flags; ``weight`` (resamples,) is how often it counts."""
+        for thresholds in runs(hit):
+            self.pass_hit(thresholds, weight)
+        for thresholds in runs(ignored):
+            self.ignored[thresholds] -= weight
+        self.claims -= weight
 
     def pass_hit(self, thresholds: slice, weight: Weights) -> None:
         """Go past a true positive: where the largest precision rises, it does so for all recall thresholds that are reached here."""
@@ -97,23 +134,39 @@ class Sums:
         return np.where(np.isnan(self.objects), np.nan, self.area / len(RECALL_THRESHOLDS))
 
 
-def exact_weights(objects: NDArray[np.int64], images: Indices, weights: NDArray[np.float32]) -> Weights:
-    """The weights in a type that holds every sum of them exactly."""
-    claims = np.bincount(images, minlength=len(weights)).astype(np.float32) @ weights
-    largest = max(claims.max(initial=0), (objects.astype(np.float32) @ weights).max(initial=0))
-    return weights if largest * PARTS < EXACT else weights.astype(np.float64)
+def sums_in(largest: int) -> SumType:
+    """The type that holds every sum exactly whose largest is this many hundredths."""
+    return np.float32 if largest * PARTS < EXACT else np.float64
 
 
-def weighted(flags: Flags, images: Indices, weights: Weights) -> Weights:
-    """The sum of the weights of all flagged detections, for each IoU threshold and resample."""
+def weighted(flags: NDArray[np.bool_], images: NDArray[np.int32], weights: Counts, dtype: SumType) -> Weights:
+    """The sum of the weights of all flagged detections, for each row of flags (k, n) and resample."""
     present, places = np.unique(images, return_inverse=True)
-    counts = np.array([np.bincount(places, row, len(present)) for row in flags], np.float32)
-    return np.asarray(np.matmul(counts, weights[present], dtype=weights.dtype))
+    counts: Weights = np.array([np.bincount(places, row, len(present)) for row in flags], dtype)
+    return summed(counts, weights, present)
 
 
-def patterns(flags: Flags) -> list[int]:
-    """A number for each detection, whose bits are its flags at the IoU thresholds."""
-    return [int(code) for code in (1 << np.arange(len(IOU_THRESHOLDS))) @ flags]
+def summed(counts: Weights, weights: Counts, images: NDArray[np.integer] | slice = slice(None)) -> Weights:
+    """The counts (k, n) of these images by their weights, (k, resamples), in the type of the counts."""
+    chosen = np.arange(len(weights))[images]
+    total = np.zeros((len(counts), weights.shape[1]), counts.dtype)
+    for some in lots(len(chosen), weights):
+        total += counts[:, some] @ weights[chosen[some]].astype(counts.dtype)
+    return total
+
+
+def drawn(images: NDArray[np.integer], weights: Counts, dtype: SumType) -> Weights:
+    """How often these detections or objects, by the places of their images (n,), are drawn in each resample."""
+    total = np.zeros(weights.shape[1], dtype)
+    for some in lots(len(images), weights):
+        total += weights[images[some]].sum(0, dtype=dtype)
+    return total
+
+
+def lots(rows: int, weights: Counts) -> Iterator[slice]:
+    """Parts of so many rows of weights that are small enough to sum at once."""
+    step = max(1, LARGEST_SUM // weights.shape[1])
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
 @cache

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.datasets import Category
+from parity.hits import IOU_THRESHOLDS, Indices
 from parity.limits import CONFIDENCE, Bootstrap
 from parity.metrics import AREAS, IOU_50, IOU_75, CocoMetrics, Evaluation, defined_mean
-from parity.records import CategoryRecords, Indices, Records, evaluation
-from parity.resampling import draw_weights, resampled_ap
+from parity.records import CategoryRecords, Records, evaluation
+from parity.resampling import Counts, Ranking, draw_weights, resampled_ap
 from parity.spec import STRICT
 
 METRICS = ("AP", "APs", "APm", "APl", "AP50", "AP75")  # what is resampled of each category, the sizes in the order of AREAS
@@ -118,24 +119,20 @@ def resampled_differences(reference: Records, candidate: Records, unit_of_image:
     return np.concatenate(parts, axis=-1)
 
 
-def resampled_difference(reference: CategoryRecords, candidate: CategoryRecords, weights: NDArray[np.float32]) -> Samples:
-    """Candidate minus reference of one category, (6, resamples): 0 in every resample with objects where both sides hit the same."""
-    if not same_hits(reference, candidate):
-        return resampled_metrics(candidate, weights) - resampled_metrics(reference, weights)
-    objects = reference.objects[list(SIZE_OF_METRIC)] @ weights
-    return np.where(objects > 0, 0.0, np.nan)
+def resampled_difference(reference: CategoryRecords, candidate: CategoryRecords, weights: Counts) -> Samples:
+    """Candidate minus reference of one category in the ``METRICS``, (6, resamples)."""
+    by_size = [difference_at(size, reference, candidate, weights) for size in range(len(AREAS))]
+    return np.stack([*(each.mean(0) for each in by_size), by_size[0][IOU_50], by_size[0][IOU_75]])
 
 
-def same_hits(one: CategoryRecords, other: CategoryRecords) -> bool:
-    """Whether both sides' detections, best first, are hits and misses on the same images: their AP is the same in every resample."""
-    pairs = ((one.images, other.images), (one.hits, other.hits), (one.ignored, other.ignored))
-    return all(np.array_equal(*pair) for pair in pairs)
-
-
-def resampled_metrics(category: CategoryRecords, weights: NDArray[np.float32]) -> Samples:
-    """The ``METRICS`` of one category in each resample, (6, resamples)."""
-    by_size = [resampled_ap(category, size, weights) for size in range(len(AREAS))]
-    return np.stack([*(ap.mean(0, np.float64) for ap in by_size), by_size[0][IOU_50], by_size[0][IOU_75]]).astype(np.float64)
+def difference_at(size: int, reference: CategoryRecords, candidate: CategoryRecords, weights: Counts) -> Samples:
+    """Candidate minus reference in AP at each IoU threshold, (10, resamples): 0 in every resample with objects where both rank alike."""
+    objects, (ours, theirs) = reference.objects[size], (Ranking.of(side, size) for side in (reference, candidate))
+    if ours.equals(theirs):
+        defined = weights[objects > 0].any(0)
+        return np.tile(np.where(defined, 0.0, np.nan), (len(IOU_THRESHOLDS), 1))
+    first, second = (resampled_ap(ranking, objects, weights).astype(np.float64) for ranking in (ours, theirs))
+    return second - first
 
 
 def over_classes(reference: CocoMetrics, candidate: CocoMetrics, samples: Samples | None) -> dict[str, Estimate]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from parity.comparison import ImageComparison, Rounding
 from parity.datasets import DatasetImage
 from parity.limits import Limits
-from parity.pipeline import Observation
+from parity.pipeline import Shipped
 from parity.spec import Suppress
 
 # the checks that single images show, and how often one does
@@ -32,8 +32,8 @@ class Witness:
 
     image: DatasetImage
     shows: dict[str, int]
-    reference: Observation
-    candidate: Observation
+    reference: Shipped
+    candidate: Shipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)

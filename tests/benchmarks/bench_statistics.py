@@ -17,7 +17,7 @@ from parity.datasets import Dataset
 from parity.detections import Detections
 from parity.limits import BOOTSTRAP
 from parity.records import Records, evaluation, record
-from parity.resampling import draw_weights, resampled_ap
+from parity.resampling import Ranking, draw_weights, resampled_ap
 from parity.statistics import compare_records
 
 IMAGES = 5_000
@@ -57,7 +57,8 @@ def once(benchmark: Any, work: Any, *given: Any) -> float:
 def all_sizes_together(first: Records, second: Records) -> list[np.ndarray]:
     """Both sides' resampled AP of every category, without that by size."""
     (weights,) = draw_weights(np.arange(IMAGES), BOOTSTRAP.resamples, seed=BOOTSTRAP.seed)
-    return [resampled_ap(category, 0, weights) for each in (first, second) for category in each.categories]
+    categories = [category for each in (first, second) for category in each.categories]
+    return [resampled_ap(Ranking.of(category, 0), category.objects[0], weights) for category in categories]
 
 
 def compared(data: Dataset, first: Records, second: Records) -> object:

@@ -177,7 +177,7 @@ class Judge:
         """Two sides, image by image."""
         thresholds = self.spec.suppress
         return [
-            compare_image(left, right, self.limits, thresholds=thresholds, gain=seen.gain or 1.0, rounding=rounding, absent=False)
+            compare_image(left, right, self.limits, thresholds=thresholds, gain=seen.shipped.gain or 1.0, rounding=rounding, absent=False)
             for left, right, seen in zip(other, candidate, self.reference, strict=True)
         ]
 

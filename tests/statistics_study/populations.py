@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import expit
 
 from parity.datasets import Category
-from parity.records import IOU_THRESHOLDS, CategoryRecords, Records, curves
+from parity.hits import IOU_THRESHOLDS
+from parity.records import CategoryRecords, Records, curves, patterns
 
 CLASSES = 8
 CATEGORIES = tuple(Category(index, f"class {index}") for index in range(CLASSES))
@@ -91,9 +92,10 @@ def category_records(
     sizes = np.stack([np.ones(len(order), bool), *(things.sizes[order] == size for size in range(3))])
     ignored = np.repeat(~sizes[:, None, :], len(IOU_THRESHOLDS), axis=1)
     hits = (overlaps[order] >= IOU_THRESHOLDS[:, None]) & ~ignored
-    places = things.images[order]
+    places = things.images[order].astype(np.int32)
     objects = np.stack([np.bincount(places[real[order] & of_size], minlength=things.total) for of_size in sizes])
-    return CategoryRecords(scores[order], places, np.zeros_like(places), hits, ignored, objects)
+    ranks = np.zeros(len(places), np.uint8)
+    return CategoryRecords(scores[order], places, ranks, patterns(hits), patterns(ignored), objects.astype(np.int32))
 
 
 def ap(records: Records) -> float:

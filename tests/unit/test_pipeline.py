@@ -117,4 +117,4 @@ def test_a_box_just_under_the_confidence_is_in_doubt() -> None:
     low[0, 4] = 0.24
     doubting = View(Pipeline(SPEC, saying(low)), Suppress(), margins=NoiseMargins(0.1, 0.1))
     (seen,) = observe_many(IMAGES[:1], doubting)
-    assert (len(seen.deployed), [doubt.score for doubt in seen.doubts or ()]) == (0, [pytest.approx(0.24)])
+    assert (len(seen.deployed), [doubt.score for doubt in seen.shipped.doubts or ()]) == (0, [pytest.approx(0.24)])

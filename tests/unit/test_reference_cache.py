@@ -18,7 +18,7 @@ from parity.detections import Detections
 from parity.doubts import Cause, Doubt, NoiseMargins
 from parity.environment import environment
 from parity.errors import BadInput
-from parity.pipeline import Observation
+from parity.pipeline import Observation, Shipped
 from parity.reference_cache import (
     FILE,
     ReferenceCache,
@@ -36,9 +36,10 @@ from parity.spec import Suppress
 SCOPE = Scope("c" * 64, spec("a", "b"), Suppress(confidence=0.001), NoiseMargins(0.01, 1e-3), "channels_last", environment(), own_code())
 DOUBT = Doubt((1.0, 2.0, 3.0, 1 / 3), 0.25, 1, kept=True, cause=Cause.ORDER, margin=None)
 SAID = Observation(
-    found((0.1, 0.2, 10 / 3, 20, 0.7, 1)), found((0.1, 0.2, 10 / 3, 20, 0.7, 1), (0, 0, 5, 5, 0.002, 0)), 1 / 3, doubts=(DOUBT,)
+    Shipped(found((0.1, 0.2, 10 / 3, 20, 0.7, 1)), 1 / 3, doubts=(DOUBT,)),
+    found((0.1, 0.2, 10 / 3, 20, 0.7, 1), (0, 0, 5, 5, 0.002, 0)),
 )
-NOTHING = Observation(Detections.none(), Detections.best_first([[np.nan] * 4], [0.5], [0]), None)
+NOTHING = Observation(Shipped(Detections.none(), None), Detections.best_first([[np.nan] * 4], [0.5], [0]))
 IMAGE = "1" * 64
 OTHERS = {
     "checkpoint_sha256": "d" * 64,
@@ -58,7 +59,8 @@ def plain(observation: Observation | None) -> Any:
         (each.boxes.tolist(), each.scores.tolist(), each.classes.tolist(), each.non_finite)
         for each in (observation.deployed, observation.evaluated)
     ]
-    return sides, observation.gain, observation.absent, observation.doubts
+    shipped = observation.shipped
+    return sides, shipped.gain, shipped.absent, shipped.doubts
 
 
 def kept(folder: Path, *, scope: Scope = SCOPE) -> None:

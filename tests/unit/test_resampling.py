@@ -9,8 +9,20 @@ from oracles.samples import dataset, seeds
 from oracles.test_coco_metrics import CATEGORIES, CLASSES, plain, random_sample, theirs
 
 from parity.metrics import AREAS
-from parity.records import RECALL_THRESHOLDS, evaluation, record
-from parity.resampling import LATE, PARTS, Sums, draw_weights, resampled_ap, runs
+from parity.records import RECALL_THRESHOLDS, CategoryRecords, evaluation, record
+from parity.resampling import LATE, PARTS, Counts, Ranking, Sums, Weights, draw_weights, resampled_ap, runs
+
+
+def ap_at(category: CategoryRecords, size: int, weights: Counts) -> Weights:
+    """AP of a category at a place in AREAS."""
+    return resampled_ap(Ranking.of(category, size), category.objects[size], weights)
+
+
+def double_ap_at(category: CategoryRecords, size: int, weights: Counts) -> Weights:
+    """The same in double precision."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parity.resampling.EXACT", 0)
+        return ap_at(category, size, weights)
 
 
 def repeated(seed: int, weights: np.ndarray) -> list[float | None]:
@@ -24,9 +36,9 @@ def repeated(seed: int, weights: np.ndarray) -> list[float | None]:
 def resampled(seed: int, weights: np.ndarray) -> list[float]:
     """AP, APs, APm and APl of everything by weights, (images,)."""
     data, detections = random_sample(seed)
-    column = weights[:, None].astype(np.float64)
+    column = weights[:, None].astype(np.uint16)
     records = record(data, detections, CLASSES)
-    ap = np.array([[resampled_ap(category, size, column)[:, 0] for size in range(len(AREAS))] for category in records.categories])
+    ap = np.array([[double_ap_at(category, size, column)[:, 0] for size in range(len(AREAS))] for category in records.categories])
     defined = ~np.isnan(ap).all((0, 2))
     return [float(np.nanmean(ap[:, size])) if defined[size] else -1.0 for size in range(len(AREAS))]
 
@@ -35,8 +47,8 @@ def resampled(seed: int, weights: np.ndarray) -> list[float]:
 def test_weights_of_one_give_the_numbers_themselves(seed: int) -> None:
     data, detections = random_sample(seed)
     records = record(data, detections, CLASSES)
-    ones = np.ones((len(data), 1))
-    ours = np.array([[resampled_ap(category, size, ones)[:, 0] for size in range(len(AREAS))] for category in records.categories])
+    ones = np.ones((len(data), 1), np.uint16)
+    ours = np.array([[double_ap_at(category, size, ones)[:, 0] for size in range(len(AREAS))] for category in records.categories])
     precision = evaluation(records).precision[..., -1].mean(1)  # (10, categories, 4)
     np.testing.assert_allclose(np.nan_to_num(ours, nan=-1), precision.transpose(1, 2, 0), rtol=0, atol=1e-12)
 
@@ -62,8 +74,9 @@ def test_single_precision_is_enough(seed: int) -> None:
     data, detections = random_sample(seed)
     weights = next(draw_weights(np.arange(len(data)), 50, seed=seed))
     category = record(data, detections, CLASSES).categories[0]
-    exact = resampled_ap(category, 0, weights.astype(np.float64))
-    np.testing.assert_allclose(resampled_ap(category, 0, weights), exact, rtol=0, atol=1e-6)
+    single, exact = ap_at(category, 0, weights), double_ap_at(category, 0, weights)
+    assert (single.dtype, exact.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(single, exact, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("objects", [7, 10, 20, 94, 100, 1000, 9999])

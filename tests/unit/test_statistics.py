@@ -12,16 +12,14 @@ from pydantic import TypeAdapter
 from parity.datasets import Dataset
 from parity.detections import Detections
 from parity.limits import BOOTSTRAP
-from parity.records import Records, evaluate, record
-from parity.resampling import draw_weights
+from parity.records import EVERY_THRESHOLD, CategoryRecords, Records, evaluate, record
+from parity.resampling import Ranking, draw_weights, resampled_ap
 from parity.statistics import (
     METRICS,
     PairedStatistics,
     compare_records,
+    difference_at,
     estimate,
-    resampled_difference,
-    resampled_metrics,
-    same_hits,
     units_of,
 )
 
@@ -69,20 +67,55 @@ def test_equal_sides_differ_by_nothing_surely() -> None:
     assert astuple(compared(data, answers, answers).metrics["AP"])[2:] == (0, (0, 0), 0)
 
 
-def test_sides_that_hit_the_same_are_resampled_as_if_they_did_not() -> None:
+def test_sides_that_rank_alike_are_resampled_as_if_they_did_not() -> None:
     data = some_data(8)
     (one, *_) = record(data, side(data, blur=3, seed=1), same_classes(2)).categories
     lots = next(draw_weights(np.arange(8), 200, seed=1))
-    np.testing.assert_array_equal(resampled_difference(one, one, lots), resampled_metrics(one, lots) - resampled_metrics(one, lots))
+    ap = resampled_ap(Ranking.of(one, 0), one.objects[0], lots)
+    np.testing.assert_array_equal(difference_at(0, one, one, lots), ap - ap)
 
 
-def test_one_other_hit_is_not_the_same() -> None:
+def test_one_other_hit_does_not_rank_alike() -> None:
     data = some_data(8)
     (one, *_) = record(data, side(data, blur=3, seed=1), same_classes(2)).categories
     hits = one.hits.copy()
-    hits[0, 0, 0] ^= True
-    assert same_hits(one, one)
-    assert not same_hits(one, replace(one, hits=hits))
+    hits[0, 0] ^= 1
+    assert Ranking.of(one, 0).equals(Ranking.of(one, 0))
+    assert not Ranking.of(one, 0).equals(Ranking.of(replace(one, hits=hits), 0))
+
+
+def ranked(*rows: tuple[int, bool]) -> CategoryRecords:
+    """Detections, best first: the image of each, and whether it is a hit at all sizes and thresholds."""
+    images, hits = np.array([image for image, _ in rows], np.int32), np.array([hit for _, hit in rows])
+    flags = np.tile(hits * EVERY_THRESHOLD, (4, 1))
+    scores, objects = np.linspace(0.9, 0.1, len(rows)), np.ones((4, 5), np.int32)
+    return CategoryRecords(scores, images, np.zeros(len(rows), np.uint8), flags, np.zeros_like(flags), objects)
+
+
+def test_false_positives_rank_alike_in_any_order_between_two_hits_and_behind_the_last() -> None:
+    one = ranked((0, True), (1, False), (2, False), (3, True), (4, False))
+    other = ranked((0, True), (2, False), (1, False), (3, True), (1, False), (1, False))
+    weights = next(draw_weights(np.arange(5), 300, seed=1))
+    first, second = (resampled_ap(Ranking.of(each, 0), each.objects[0], weights) for each in (one, other))
+    assert Ranking.of(one, 0).equals(Ranking.of(other, 0))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ranked((0, True), (1, False), (3, True), (2, False), (4, False)),
+        ranked((0, True), (1, False), (1, False), (3, True), (4, False)),
+        ranked((0, True), (1, False), (2, False), (2, False), (3, True), (4, False)),
+    ],
+    ids=["behind the next hit", "on another image", "one more"],
+)
+def test_they_do_not_otherwise(other: CategoryRecords) -> None:
+    one = ranked((0, True), (1, False), (2, False), (3, True), (4, False))
+    weights = next(draw_weights(np.arange(5), 300, seed=1))
+    first, second = (resampled_ap(Ranking.of(each, 0), each.objects[0], weights) for each in (one, other))
+    assert not Ranking.of(one, 0).equals(Ranking.of(other, 0))
+    assert (first != second).any()
 
 
 def test_a_worse_side_is_below_with_certainty() -> None:
