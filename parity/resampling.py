@@ -22,7 +22,7 @@ from parity.records import EVERY_THRESHOLD, RECALL_THRESHOLDS, CategoryRecords, 
 PARTS = len(RECALL_THRESHOLDS) - 1  # counted in hundredths, the m-th recall threshold is reached at m x the objects
 LATE = (np.arange(PARTS + 1) / PARTS < RECALL_THRESHOLDS).astype(np.float32)  # linspace lies an ulp above m / 100: equal is not enough
 EXACT = 2**24  # the whole numbers that float32 holds
-LARGEST_DRAW = 2**24  # weights that are held at once: 32 MB
+LARGEST_DRAW = 2**22  # weights that are held at once: 8 MB
 LARGEST_SUM = 2**18  # weights that are summed at once: 1 MB in single precision
 
 Counts = NDArray[np.uint16]  # how often each image counts in each resample, (images, resamples)
@@ -62,7 +62,7 @@ class Ranking:
         upto = int(np.flatnonzero(category.hits[size]).max(initial=-1)) + 1
         rows = np.flatnonzero(category.ignored[size, :upto] != EVERY_THRESHOLD)
         images, hits, ignored = category.images[rows], category.hits[size, rows], category.ignored[size, rows]
-        stretch = 2 * np.cumsum(hits != 0) - (hits != 0)
+        stretch = 2 * np.cumsum(hits != 0, dtype=np.int32) - (hits != 0)
         order = np.lexsort((ignored, images, stretch))
         return cls(images[order], hits[order], ignored[order])
 

@@ -18,7 +18,7 @@ from parity.hits import IOU_THRESHOLDS, Indices
 from parity.limits import CONFIDENCE, Bootstrap
 from parity.metrics import AREAS, IOU_50, IOU_75, CocoMetrics, Evaluation, defined_mean
 from parity.records import CategoryRecords, Records, evaluation
-from parity.resampling import Counts, Ranking, draw_weights, resampled_ap
+from parity.resampling import Counts, Ranking, draw_weights, drawn, resampled_ap
 from parity.spec import STRICT
 
 METRICS = ("AP", "APs", "APm", "APl", "AP50", "AP75")  # what is resampled of each category, the sizes in the order of AREAS
@@ -129,7 +129,7 @@ def difference_at(size: int, reference: CategoryRecords, candidate: CategoryReco
     """Candidate minus reference in AP at each IoU threshold, (10, resamples): 0 in every resample with objects where both rank alike."""
     objects, (ours, theirs) = reference.objects[size], (Ranking.of(side, size) for side in (reference, candidate))
     if ours.equals(theirs):
-        defined = weights[objects > 0].any(0)
+        defined = drawn(np.flatnonzero(objects), weights, np.float32) > 0
         return np.tile(np.where(defined, 0.0, np.nan), (len(IOU_THRESHOLDS), 1))
     first, second = (resampled_ap(ranking, objects, weights).astype(np.float64) for ranking in (ours, theirs))
     return second - first

@@ -254,7 +254,7 @@ def test_a_detection_given_twice_stays_visible(tmp_path: Path) -> None:
 
 def test_an_image_without_rows_is_absent_not_empty(tmp_path: Path) -> None:
     seen = list(opened(tmp_path, row()).observe(data().images, deployed=Suppress(), evaluated=Cut()))
-    assert [each.absent for each in seen] == [False, True, True]
+    assert [each.shipped.absent for each in seen] == [False, True, True]
     assert [len(each.deployed) for each in seen] == [1, 0, 0]
 
 

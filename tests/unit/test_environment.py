@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import getpass
+import os
 import platform
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from parity import environment as module
-from parity.environment import INSTRUCTION_SETS, PACKAGES, Environment, environment, installed, processor
+from parity.environment import (
+    INSTRUCTION_SETS,
+    PACKAGES,
+    Environment,
+    environment,
+    give_memory_back,
+    installed,
+    memory_trimmer,
+    processor,
+)
 from parity.wire import from_json, to_json
 
 CPUINFO = "processor\t: 0\nmodel name\t: A Processor\nflags\t\t: fpu avx avx2\n\nprocessor\t: 1\nmodel name\t: Another\nflags\t\t: fpu\n"
@@ -51,3 +62,26 @@ def test_without_the_file_the_platform_is_asked(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module.Path, "read_text", fail)
     assert processor() == (platform.processor(), frozenset())
+
+
+def resident_mb() -> float:
+    """The memory of this process that is in use, in megabytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+@pytest.mark.skipif(memory_trimmer() is None, reason="the C library has no malloc_trim")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    blocks = [bytearray(60_000) for _ in range(2_000)]  # too small to be mapped one by one
+    last = bytearray(60_000)  # keeps the heap from shrinking by itself
+    del blocks
+    before = resident_mb()
+    give_memory_back()
+    assert before - resident_mb() > 50
+    assert len(last) == 60_000
+
+
+def test_without_glibc_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.environment.ctypes.CDLL", lambda _: object())
+    assert memory_trimmer.__wrapped__() is None
+    monkeypatch.setattr("parity.environment.ctypes.CDLL", Mock(side_effect=OSError))
+    assert memory_trimmer.__wrapped__() is None

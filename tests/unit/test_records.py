@@ -13,7 +13,7 @@ from oracles.test_coco_metrics import CATEGORIES, CLASSES, plain, random_sample,
 from parity.datasets import Dataset, Truth
 from parity.detections import Detections
 from parity.metrics import AREAS
-from parity.records import EVERY_THRESHOLD, CategoryRecords, evaluation, flags_of, record
+from parity.records import EVERY_THRESHOLD, CategoryRecords, Recorder, evaluation, flags_of, record
 
 EXACTLY = {"rtol": 0, "atol": 1e-12}
 
@@ -112,3 +112,26 @@ def test_records_that_do_not_fit_are_refused() -> None:
         CategoryRecords(np.array([0.5, 0.4]), numbers, numbers, flags[:, :1], flags, np.zeros((4, 3), int))
     with pytest.raises(ValueError, match="scores must fall"):
         CategoryRecords(np.array([0.4, 0.5]), numbers, numbers, flags, flags, np.zeros((4, 3), int))
+
+
+@given(seeds)
+def test_records_are_the_same_however_few_are_matched_or_summed_at_once(seed: int) -> None:
+    data, detections = random_sample(seed)
+    whole = record(data, detections, CLASSES)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("records.LARGEST_LOT", "records.LARGEST_CURVE", "hits.LARGEST_BATCH"):
+            patch.setattr(f"parity.{name}", 1)
+        parts = record(data, detections, CLASSES)
+        numbers = evaluation(parts)
+    for one, other in zip(whole.categories, parts.categories, strict=True):
+        for name in CategoryRecords.__slots__:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(numbers.precision, evaluation(whole).precision)
+    np.testing.assert_array_equal(numbers.recall, evaluation(whole).recall)
+
+
+def test_an_image_that_was_not_added_is_missed() -> None:
+    recorder = Recorder.of(dataset([truth(), truth()], CATEGORIES), CLASSES)
+    recorder.add(Detections.none())
+    with pytest.raises(ValueError, match="1 images were added of 2"):
+        recorder.records()

@@ -120,3 +120,13 @@ def test_flags_with_a_gap_make_two_runs() -> None:
     assert runs(0b0000000000) == ()
     assert runs(0b1111111111) == (slice(0, 10),)
     assert runs(0b1000001101) == (slice(0, 1), slice(2, 4), slice(9, 10))
+
+
+def test_resampled_ap_is_the_same_however_few_weights_are_summed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, detections = random_sample(5)
+    weights = next(draw_weights(np.arange(len(data)), 50, seed=1))
+    category = record(data, detections, CLASSES).categories[0]
+    whole = ap_at(category, 0, weights)
+    monkeypatch.setattr("parity.resampling.LARGEST_SUM", 1)
+    np.testing.assert_array_equal(ap_at(category, 0, weights), whole)
+    assert whole.any()
