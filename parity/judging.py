@@ -23,7 +23,7 @@ from parity.exhibits import Exhibit, exhibit_of
 from parity.holding import baseline_file, make_baseline
 from parity.limits import BOOTSTRAP, Profile
 from parity.metrics import Evaluation
-from parity.observing import BothSides, compare_pair, observe_contest, together
+from parity.observing import BothSides, observe_contest, together
 from parity.open_gate import Gate, phase, reference_spec
 from parity.spec import Suppress
 from parity.timing import latency_checks, time_contest
@@ -53,8 +53,6 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
     """Run both sides on all images and check everything that can be checked."""
     gate = gate.at(contest.size, profile_of(gate, contest))
     observed = observe_contest(gate, contest)
-    pairs = zip(observed.reference.images, observed.candidate.images, strict=True)
-    comparisons = [compare_pair(gate, contest, pair, observed.thresholds) for pair in pairs]
     metrics, accuracy, curves = phase(gate.track, f"measure AP of {contest.id}", partial(contest_accuracy, gate, observed))
     result = ConfigResult(
         contest.id,
@@ -63,22 +61,22 @@ def judge_contest(gate: Gate, contest: Contest) -> Outcome:
         contest.candidate.identity,
         observed.thresholds.confidence,
         observed.thresholds.iou,
-        count(comparisons),
+        count(observed.comparisons),
         metrics,
         phase(gate.track, f"time {contest.id}", partial(time_contest, gate, contest)) if gate.request.latency else None,
         accuracy,
         gate.profile,
         sha256_of(contest.candidate.pipeline.spec) if isinstance(contest.candidate, ModelDetector) else None,
     )
-    checks = (*contest_checks(gate, contest, observed, comparisons, result), *latency_checks(gate.request, result))
+    checks = (*contest_checks(gate, contest, observed, result), *latency_checks(gate.request, result))
     said = (*contest.reference.notes, *contest.candidate.notes, *profile_notes(gate, contest))
     notes = tuple(f"{contest.id}: {note}" for note in said)
-    causes = find_causes(gate, contest, observed, comparisons) if gate.request.diagnose and asks_why(checks, gate.profile) else Causes()
+    causes = find_causes(gate, contest, observed) if gate.request.diagnose and asks_why(checks, gate.profile) else Causes()
     notes = (*notes, f"{contest.id}: {causes.unexplained}") if causes.unexplained else notes
-    proof = find_witnesses(gate, contest, observed, comparisons, checks) if gate.request.evidence else None
+    proof = find_witnesses(gate, contest, observed, checks) if gate.request.evidence else None
     baseline = make_baseline(gate, contest, result)
     shown = gate.request.report or gate.request.plots or gate.request.photos
-    exhibit = contest_exhibit(gate, contest, comparisons, curves) if shown else None
+    exhibit = contest_exhibit(gate, contest, observed.comparisons, curves) if shown else None
     return Outcome(result, checks, baseline, baseline_file(gate, baseline), notes, causes.named, proof, exhibit)
 
 
@@ -97,26 +95,24 @@ def shown_names(gate: Gate, contest: Contest) -> tuple[str, ...]:
     return contest.candidate.pipeline.spec.names if isinstance(contest.candidate, ModelDetector) and contest.has_names else ()
 
 
-def find_causes(gate: Gate, contest: Contest, observed: BothSides, comparisons: Sequence[ImageComparison]) -> Causes:
+def find_causes(gate: Gate, contest: Contest, observed: BothSides) -> Causes:
     """The named causes of a difference."""
     rounding = together(contest.reference.rounding, contest.candidate.rounding)
     reference, candidate = ([seen.deployed for seen in side.images] for side in (observed.reference, observed.candidate))
-    sides = Sides(reference, candidate, comparisons, rounding, observed.thresholds)
+    sides = Sides(reference, candidate, observed.comparisons, rounding, observed.thresholds)
     try:
         return phase(gate.track, f"look for the cause in {contest.id}", partial(name_causes, gate, contest, sides))
     except ParityError as failure:  # the verdict stands without its causes
         return Causes(unexplained=f"the causes were not found: {failure}")
 
 
-def find_witnesses(
-    gate: Gate, contest: Contest, observed: BothSides, comparisons: Sequence[ImageComparison], checks: Sequence[Check]
-) -> Proof:
+def find_witnesses(gate: Gate, contest: Contest, observed: BothSides, checks: Sequence[Check]) -> Proof:
     """The fewest images that show all that failed."""
     failing = {check.name for check in checks if check.status is Status.FAIL}
     images, rounding = gate.dataset.images, together(contest.reference.rounding, contest.candidate.rounding)
     witnesses = (
-        Witness(images[place], shows(comparisons[place]), observed.reference.images[place], observed.candidate.images[place])
-        for place in smallest_set(comparisons, failing)
+        Witness(images[place], shows(observed.comparisons[place]), observed.reference.images[place], observed.candidate.images[place])
+        for place in smallest_set(observed.comparisons, failing)
     )
     return Proof(tuple(witnesses), observed.thresholds, rounding, gate.limits)
 
@@ -166,12 +162,10 @@ def groups_of(images: Sequence[DatasetImage]) -> list[Hashable] | None:
     return [image.id if image.group is None else image.group for image in images]
 
 
-def contest_checks(
-    gate: Gate, contest: Contest, observed: BothSides, comparisons: Sequence[ImageComparison], result: ConfigResult
-) -> Iterator[Check]:
+def contest_checks(gate: Gate, contest: Contest, observed: BothSides, result: ConfigResult) -> Iterator[Check]:
     """Whether the sides are what they seem, then whether they agree; a reference that disagrees with itself leaves that in doubt."""
     names = reference_spec(gate, contest.size).names
-    compared = Compared(contest.id, names, gate.dataset.images, comparisons, gate.limits, profile=gate.profile)
+    compared = Compared(contest.id, names, gate.dataset.images, observed.comparisons, gate.limits, profile=gate.profile)
     identity = tuple(identity_checks(gate, contest, observed.thresholds))
     accuracy = accuracy_checks(result, gate.limits, gate.margins, detail=accuracy_detail(gate, observed.cut))
     steady = all(check.status is Status.PASS for check in identity if check.name == "repeatable")

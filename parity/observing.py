@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -31,12 +31,13 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BothSides:
-    """What both sides said, and how they were asked."""
+    """What both sides said, how they were asked, and how they compare on every image."""
 
     thresholds: Suppress
     cut: Cut
     reference: Observed
     candidate: Observed
+    comparisons: list[ImageComparison]
 
 
 def observe_contest(gate: Gate, contest: Contest) -> BothSides:
@@ -46,16 +47,30 @@ def observe_contest(gate: Gate, contest: Contest) -> BothSides:
     if key not in gate.observed:
         gate.observed[key] = observe(gate, contest.reference, f"reference {size_label(contest.size)}", cut, thresholds)
         repeat_reference(gate, contest, gate.observed[key].images, thresholds)
-    return BothSides(thresholds, cut, gate.observed[key], observe(gate, contest.candidate, contest.id, cut, thresholds))
+    first, comparisons = iter(gate.observed[key].images), list[ImageComparison]()
+
+    def compare(second: Shipped) -> None:
+        comparisons.append(compare_pair(gate, contest, (next(first), second), thresholds))
+
+    candidate = observe(gate, contest.candidate, contest.id, cut, thresholds, follow=compare)
+    return BothSides(thresholds, cut, gate.observed[key], candidate, comparisons)
 
 
-def observe(gate: Gate, side: Detector, label: str, cut: Cut, thresholds: Suppress) -> Observed:
-    """Run one side on all images."""
+def nothing_more(image: Shipped) -> None:
+    """Do nothing with an image that was observed."""
+    del image
+
+
+def observe(
+    gate: Gate, side: Detector, label: str, cut: Cut, thresholds: Suppress, *, follow: Callable[[Shipped], None] = nothing_more
+) -> Observed:
+    """Run one side on all images; while the next ones are with the network, each is recorded and handed to ``follow``."""
     data, images = gate.dataset, list[Shipped]()
     recorder = None if data.truths is None else Recorder.of(data, class_map(gate))
     stream = side.observe(data.images, deployed=thresholds, evaluated=cut)
     for seen in gate.track(stream, label, len(data)):
         images.append(seen.shipped)
+        follow(seen.shipped)
         if recorder is not None:
             recorder.add(seen.evaluated)
     give_memory_back()
