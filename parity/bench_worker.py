@@ -1,7 +1,7 @@
 """The program of one contestant of `parity bench`: a network alone in a process, as it is deployed.
 
 ``python -m parity.bench_worker`` reads one line of JSON that says what to open, and then one for every turn; it answers each with a line,
-sleeps in between, and ends with its input, so it does not outlive whoever started it.
+sleeps in between, and ends with its input, in the middle of a run if need be, so that it does not outlive whoever started it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import TextIO
 
 import numpy as np
@@ -85,9 +87,18 @@ Answer = Opened | Times | Failure
 def main() -> None:
     """Answer on stdout what is asked on stdin; what anything else writes there goes to stderr."""
     answers = taken_stdout()
-    for answer in serve(sys.stdin):
+    asked: SimpleQueue[str] = SimpleQueue()
+    Thread(target=listen, args=(asked,), daemon=True).start()
+    for answer in serve(iter(asked.get, None)):
         answers.write(to_json(answer) + "\n")
         answers.flush()
+
+
+def listen(asked: SimpleQueue[str]) -> None:
+    """Hand on every line of stdin, and end the process with the last."""
+    for line in sys.stdin:
+        asked.put(line)
+    os._exit(0)
 
 
 def taken_stdout() -> TextIO:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pytest
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from parity.backends.base import Shape
+    from parity.bench_process import Room
 
 STATIC: Shape = (1, 3, 64, 64)
 ONE = Setting((64, 64), 1, 1)
@@ -127,6 +128,38 @@ def test_what_the_machine_makes_of_one_network_and_itself_is_told() -> None:
 def test_where_no_file_takes_part_nothing_is_timed() -> None:
     tensors = Inputs((NOISE,), Preprocess()).tensors(Setting((96, 96), 1, 1))
     assert time_setting(entry(file()), Setting((96, 96), 1, 1), tensors, runs=None, track=untracked) is None
+
+
+def test_everyone_is_open_before_anyone_has_a_turn_and_turns_go_through_all_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    @dataclass
+    class Started:
+        contestant: Contestant
+        room: Room
+        opened: Opened = field(default_factory=lambda: Opened("fake", "fp32", STATIC))
+
+        def __enter__(self) -> Self:
+            seen.append(f"start {self.contestant.name} with {self.room.threads}")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            seen.append("end")
+
+        def ready(self) -> Self:
+            seen.append("ready")
+            return self
+
+        def turn(self, tensor: int, runs: int) -> Sequence[float]:
+            seen.append(f"{self.contestant.name} on {tensor}")
+            return [1.0] * runs
+
+    monkeypatch.setattr(bench, "Process", Started)
+    monkeypatch.setattr("parity.contestants.size_in_bytes", lambda _: 1)
+    setting, tensors = Setting((64, 64), 1, 3), [np.zeros(STATIC, np.float32)] * 2
+    assert time_setting(replace(entry(file("a"), file("b")), folder=tmp_path), setting, tensors, runs=PAIRS, track=untracked) is not None
+    rounds = [f"{name} on {tensor}" for tensor in (0, 1) for name in "abaaba"]
+    assert seen == ["start a with 3", "start b with 3", "ready", "ready", *rounds[:3], *rounds * (PAIRS // 4), "end", "end"]
 
 
 def test_a_row_of_few_runs_has_no_p99_and_one_of_many_has() -> None:

@@ -160,9 +160,10 @@ def test_a_process_does_not_hear_the_keys_that_interrupt_the_bench(room: Room) -
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="whether a process lives is read in /proc")
-def test_a_process_ends_when_the_bench_is_killed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["prints", "hangs"])
+def test_a_process_ends_when_the_bench_is_killed_asleep_and_in_a_run(room: Room, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(HERE), *filter(None, sys.path))))
-    asked = [sys.executable, "-c", PARENT, "prints", str(room.folder)]
+    asked = [sys.executable, "-c", PARENT, name, str(room.folder)]
     with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,16 @@ def test_a_file_with_channels_last_gets_its_input_so(monkeypatch: pytest.MonkeyP
     answers(task(tensors), Turn(0, 1))
     assert np.array_equal(session.inputs[-1], TENSOR.transpose(0, 2, 3, 1))
     assert arranged(TENSOR, ANY_IMAGE) is arranged(TENSOR, None) is TENSOR
+
+
+def test_pytorch_has_the_threads_of_the_task(monkeypatch: pytest.MonkeyPatch, tensors: Path) -> None:
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads() + 1
+    opens(monkeypatch, FakeSession(lambda tensor: (np.full((len(tensor), 1), torch.get_num_threads(), np.float32),)))
+    seen: list[int] = []
+    monkeypatch.setattr(bench_worker, "milliseconds", lambda call: seen.append(int(call()[0][0, 0])) or 1.0)
+    answers(replace(task(tensors), threads=threads), Turn(0, 2))
+    assert seen == [threads, threads]
 
 
 def test_a_network_that_answers_for_one_image_of_two_is_refused(monkeypatch: pytest.MonkeyPatch, tensors: Path) -> None:
