@@ -29,7 +29,7 @@ BENCH_TARGETS_HELP = "What to export and time beside PyTorch. Default: all in fl
 BenchTargets = Annotated[list[str] | None, typer.Option("--to", help=BENCH_TARGETS_HELP, metavar="LIST")]
 BenchFiles = Annotated[list[Path] | None, typer.Option("--candidate", help="An exported file to time as well; repeatable.", metavar="FILE")]
 Batches = Annotated[list[str] | None, typer.Option("--batch", help="Images at once: 1,2,4,8. Default: 1.", metavar="LIST")]
-RUNS_HELP = "Runs of each network at each setting. Default: 20 to 400, as two minutes allow."
+RUNS_HELP = "Runs of each network at each setting, up to 5 in a row. Default: 20 to 400, as two minutes allow."
 TimedRuns = Annotated[int | None, typer.Option("--runs", help=RUNS_HELP, min=20, max=100_000, metavar="N")]
 STUDY_HELP = (
     "Judge and time PyTorch and its exports on every image of --data by the fixed protocol, and write study.md, charts and study.json."

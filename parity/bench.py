@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from time import perf_counter
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.backends.base import Precision, model_file
+from parity.backends.base import Precision, Shape, model_file
 from parity.bench_inputs import Inputs, Setting, Tensor, bench_images
-from parity.contestants import Contestant, Entry, GivenFile
+from parity.bench_process import Process, Runner, furnished
+from parity.contestants import Entry, GivenFile
 from parity.convert.conversion import EXPORTERS, TARGETS, Target, find_target, require_support, spec_at
 from parity.environment import Environment, environment, machine_load, processors
 from parity.errors import UsageError
-from parity.latency import FOR_P99, PAIRS, WARM_UP, Call, Speedup, feigned_by, speedup, summary, time_in_turn, warm_up
+from parity.latency import Speedup, feigned_by, speedup, summary
 from parity.limits import Profile
 from parity.models import is_checkpoint, load_checkpoint
 from parity.open_gate import Track, untracked
 from parity.request import DEFAULT_SIZE, Size, size_label
 from parity.spec import STRICT, Preprocess
 from parity.timing import refuse_workers
+from parity.turns import pairs, plan_rounds, take_turns
 from parity.verdict import ReferenceId
 
 T = TypeVar("T")
 BENCH_SCHEMA = 2
 PYTORCH = "pytorch"  # as a target: it is timed anyway
-MOST_SECONDS, QUICK_SECONDS = 120.0, 30.0  # for a setting: up to 100 runs, which p99 takes, and up to 400, which make it stable
-MOST_RUNS = 4 * FOR_P99
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class BenchRequest:
 class BenchRow:
     """One network at one setting: milliseconds of a run on the whole batch, and images a second.
 
-    ``p95_ms`` is ``None`` of fewer than 20 runs, ``p99_ms`` of fewer than 100. The speedups are of pairs of runs, against the first row
+    ``p95_ms`` is ``None`` of fewer than 20 runs, ``p99_ms`` of fewer than 100. The speedups are of pairs of turns, against the first row
     and against channels-last PyTorch, ``None`` against itself; ``time_change_percent`` follows from the first of them.
     """
 
@@ -150,7 +148,7 @@ def enter(request: BenchRequest, resources: ExitStack) -> Entry:
         for target in targets:
             require_support(checkpoint.family, target)
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-bench-")))
-    return Entry(checkpoint, tuple(target.name for target in targets), files, folder)
+    return Entry(checkpoint, tuple(target.name for target in targets), files, folder, request.trusted)
 
 
 def usual_targets(family: str) -> Iterator[Target]:
@@ -187,60 +185,51 @@ def check_files(entry: Entry, settings: Sequence[Setting], inputs: Inputs) -> No
 
 def time_setting(entry: Entry, setting: Setting, tensors: Sequence[Tensor], *, runs: int | None, track: Track) -> BenchSetting | None:
     """Time everyone in turn, and the first one a second time (A/A); ``None`` where no file takes the tensors."""
+    entered = tuple(entry.contestants(setting, [tensor.shape for tensor in tensors]))
+    if not entered:
+        return None
     with ExitStack() as resources:
-        entered = list(entry.open(setting, tensors, resources))
-        if not entered:
-            return None
-        resources.enter_context(torch_held_at(setting.threads))
-        for one in entered:
-            one.warm(tensors)
-        rounds = rounds_for(runs, [one.in_turn(tensors) for one in (*entered, entered[0])])
-        calls = [one.in_turn(tensors) for one in (*entered, entered[0])]
-        times = time_in_turn(calls, rounds, settled=True, follow=lambda numbers: track(numbers, str(setting), rounds))
-    feigned = feigned_by(speedup(times[:, [0, -1]]))
-    rows = tuple(bench_row(place, entered, times, batch=setting.batch) for place in range(len(entered)))
-    return BenchSetting(setting.imgsz, setting.batch, setting.threads, rounds, feigned, rows)
+        room = furnished(entry.folder, tensors, threads=setting.threads)
+        runners = [one.ready() for one in [resources.enter_context(Process(one, room)) for one in entered]]
+        return timed(runners, setting, len(tensors), runs=runs, track=track)
 
 
-def torch_held_at(threads: int) -> AbstractContextManager[None]:
-    """PyTorch at a number of threads, so that no run has to set it; nothing where nobody has loaded PyTorch."""
-    if "torch" not in sys.modules:
-        return nullcontext()
-    from parity.backends.pytorch import torch_threads  # noqa: PLC0415 - the base installation has no torch
-
-    return torch_threads(threads)
-
-
-def rounds_for(runs: int | None, calls: Sequence[Call]) -> int:
-    """As many rounds as were asked for, else as fit into the time, after warming up; an even number, since two rounds are a pair."""
-    start = perf_counter()
-    warm_up(calls)
-    each = 2 * (perf_counter() - start) / WARM_UP  # settled, and timed
-    affordable = max(PAIRS, min(FOR_P99, int(MOST_SECONDS / each)), min(MOST_RUNS, int(QUICK_SECONDS / each)))
-    chosen = affordable if runs is None else runs
-    return chosen + chosen % 2
+def timed(runners: Sequence[Runner], setting: Setting, tensors: int, *, runs: int | None, track: Track) -> BenchSetting:
+    """What turns of everyone on so many tensors say."""
+    turns = [one.turn for one in (*runners, runners[0])]
+    planned = plan_rounds(runs, turns)
+    times = take_turns(turns, planned, tensors=tensors, follow=lambda numbers: track(numbers, str(setting), planned.rounds))
+    feigned = feigned_by(speedup(pairs(times, 0, -1)))
+    rows = tuple(bench_row(place, runners, times, batch=setting.batch) for place in range(len(runners)))
+    return BenchSetting(setting.imgsz, setting.batch, setting.threads, planned.runs, feigned, rows)
 
 
-def bench_row(place: int, entered: Sequence[Contestant], times: NDArray[np.float64], *, batch: int) -> BenchRow:
-    """The numbers of the contestant at a place, from the times (runs, contestants and once more the first) of everyone."""
-    one, first, taken = entered[place], entered[0], summary(times[:, place], batch=batch)
-    against = speedup(times[:, [0, place]]) if place else None
+def bench_row(place: int, runners: Sequence[Runner], times: NDArray[np.float64], *, batch: int) -> BenchRow:
+    """The numbers of the contestant at a place, from the times (rounds, contestants and once more the first, runs) of everyone."""
+    one, first, opened = runners[place].contestant, runners[0].contestant, runners[place].opened
+    taken = summary(times[:, place].ravel(), batch=batch)
+    against = speedup(pairs(times, 0, place)) if place else None
     channels_last = not first.exported and place > 1
     return BenchRow(
         name=one.name,
-        backend=one.session.backend,
-        shape=one.shape,
-        precision=one.session.precision,
+        backend=opened.backend,
+        shape=shape_of(opened.input_shape) if one.exported else None,
+        precision=opened.precision,
         size_mb=one.size_bytes / 1e6,
         median_ms=taken.median,
         p95_ms=taken.p95,
         p99_ms=taken.p99,
         fps=taken.fps,
         speedup=against,
-        channels_last_speedup=speedup(times[:, [1, place]]) if channels_last else None,
+        channels_last_speedup=speedup(pairs(times, 1, place)) if channels_last else None,
         size_change_percent=100 * (one.size_bytes / first.size_bytes - 1),
         time_change_percent=against.time_change_percent if against else 0.0,
     )
+
+
+def shape_of(expected: Shape | None) -> Literal["static", "dynamic"]:
+    """Whether a file fixes the shape of its input."""
+    return "dynamic" if None in (expected or (None,)) else "static"
 
 
 def reference_of(entry: Entry) -> ReferenceId:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import cycle
 from pathlib import Path
-from typing import Literal, Self
-
-import numpy as np
+from typing import Self
 
 from parity.artefacts import input_size
 from parity.backends.artefact import read_artefact
-from parity.backends.base import CHANNELS, Session, Shape, open_session
+from parity.backends.base import Shape, open_session
+from parity.backends.image_input import is_nhwc
 from parity.backends.weight_files import size_in_bytes
-from parity.bench_inputs import Setting, Tensor
+from parity.bench_inputs import Setting
 from parity.convert import convert
 from parity.convert.manifest import stamp_beside, stamp_in
-from parity.errors import BadInput
-from parity.latency import Call
 from parity.models import Checkpoint
 from parity.request import DEFAULT_SIZE, Size
 from parity.spec import Preprocess
@@ -29,34 +24,16 @@ from parity.spec import Preprocess
 STOCK, CHANNELS_LAST = "pytorch", "pytorch channels_last"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Contestant:
-    """An open network and the size of its file in bytes; ``exported`` tells files from PyTorch."""
+    """A network that takes part, and the size of its file in bytes; ``exported`` tells files from PyTorch."""
 
     name: str
-    session: Session
+    model: Path
     size_bytes: int
     exported: bool = True
-
-    @property
-    def shape(self) -> Literal["static", "dynamic"] | None:
-        """Whether the file fixes the shape of its input, ``None`` of PyTorch."""
-        if not self.exported:
-            return None
-        return "dynamic" if None in (self.session.input_shape or (None,)) else "static"
-
-    def warm(self, tensors: Sequence[Tensor]) -> None:
-        """Run the network on every tensor once; raises ``BadInput`` where it answers for another number of images."""
-        for tensor in tensors:
-            answers = {len(output) for output in self.session.run(arranged(tensor, self.session.input_shape))}
-            if len(tensor) > 1 and answers != {len(tensor)}:
-                expected = f"{len(tensor)}, as many as went in"
-                raise BadInput("answers for another number of images", file=self.name, found=sorted(answers), expected=expected)
-
-    def in_turn(self, tensors: Sequence[Tensor]) -> Call:
-        """A call that runs the network on each tensor four times, settling and timed in both orders of a pair, and then begins anew."""
-        turns = cycle([arranged(tensor, self.session.input_shape) for tensor in tensors for _ in range(4)])
-        return lambda: self.session.run(next(turns))
+    channels_last: bool = False
+    trusted: frozenset[str] = frozenset()  # digests of checkpoints that may run code
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +80,18 @@ class Entry:
     targets: tuple[str, ...]
     files: tuple[GivenFile, ...]
     folder: Path
+    trusted: frozenset[str] = frozenset()
     exports: dict[tuple[str, Size | None], Path] = field(default_factory=dict)  # ``None`` for the size of a dynamic one
 
-    def open(self, setting: Setting, tensors: Sequence[Tensor], resources: ExitStack) -> Iterator[Contestant]:
-        """Everything to time at a setting, stock PyTorch first; a file that does not take the tensors is left out."""
+    def contestants(self, setting: Setting, shapes: Sequence[tuple[int, ...]]) -> Iterator[Contestant]:
+        """Everything to time at a setting, stock PyTorch first; a file that does not take inputs of these shapes is left out."""
         if self.checkpoint is not None:
-            yield from pytorch_twice(self.checkpoint, setting.threads, resources)
+            yield from pytorch_twice(self.checkpoint, self.trusted)
             for target in self.targets:
-                yield contestant(target, self.export(self.checkpoint, target, setting), setting.threads, resources)
+                yield exported(target, self.export(self.checkpoint, target, setting))
         for file in self.files:
-            if file.takes(tensor.shape for tensor in tensors):
-                yield contestant(self.name_of(file), file.path, setting.threads, resources)
+            if file.takes(shapes):
+                yield exported(self.name_of(file), file.path)
 
     def export(self, checkpoint: Checkpoint, target: str, setting: Setting) -> Path:
         """An export, made once: static for one image, as it would be deployed, and of any batch and size for more."""
@@ -130,25 +108,12 @@ class Entry:
         return file.path.name if len(alike) == 1 else str(file.path)
 
 
-def pytorch_twice(checkpoint: Checkpoint, threads: int, resources: ExitStack) -> Iterator[Contestant]:
-    """The network as it was loaded, and in channels-last memory."""
-    from parity.backends.pytorch import PyTorchSession  # noqa: PLC0415 - the base installation has no torch
-
+def pytorch_twice(checkpoint: Checkpoint, trusted: frozenset[str]) -> Iterator[Contestant]:
+    """The network as it is loaded, and in channels-last memory."""
     for name, channels_last in ((STOCK, False), (CHANNELS_LAST, True)):
-        session = PyTorchSession(checkpoint.network, threads=threads, channels_last=channels_last)
-        yield Contestant(name, resources.enter_context(session), checkpoint.size_bytes, exported=False)
+        yield Contestant(name, checkpoint.path, checkpoint.size_bytes, exported=False, channels_last=channels_last, trusted=trusted)
 
 
-def contestant(name: str, file: Path, threads: int, resources: ExitStack) -> Contestant:
-    """An open file."""
-    return Contestant(name, resources.enter_context(open_session(file, threads=threads)), size_in_bytes(file))
-
-
-def arranged(tensor: Tensor, expected: Shape | None) -> Tensor:
-    """A network input (batch, 3, H, W) with its axes as a file expects them; only the order differs between files, never the time."""
-    return np.ascontiguousarray(tensor.transpose(0, 2, 3, 1)) if expected is not None and is_nhwc(expected) else tensor
-
-
-def is_nhwc(shape: Shape) -> bool:
-    """Whether an input has its channels last."""
-    return shape[3] == CHANNELS
+def exported(name: str, file: Path) -> Contestant:
+    """A file."""
+    return Contestant(name, file, size_in_bytes(file))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -111,11 +113,16 @@ def time_in_turn(calls: Sequence[Call], rounds: int, *, settled: bool = False, f
     """
     times = np.empty((rounds, len(calls)))
     for number in follow(range(rounds)):
-        for place in range(len(calls))[:: -1 if number % 2 else 1]:
+        for place in order_of(number, len(calls)):
             if settled:
                 calls[place]()
             times[number, place] = milliseconds(calls[place])
     return times
+
+
+def order_of(number: int, count: int) -> range:
+    """The places of everyone in a round: every other round is backwards, so that any two of them make pairs in ABBA order."""
+    return range(count)[:: -1 if number % 2 else 1]
 
 
 def milliseconds(call: Call) -> float:
@@ -137,6 +144,15 @@ def waited() -> float:
         return int(SCHEDULER.read_bytes().split()[1]) / 1e6
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def torch_held_at(threads: int) -> AbstractContextManager[None]:
+    """PyTorch at a number of threads, so that no run has to set it; nothing where nobody has loaded PyTorch."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from parity.backends.pytorch import torch_threads  # noqa: PLC0415 - the base installation has no torch
+
+    return torch_threads(threads)
 
 
 def comparison(apart: NDArray[np.float64], same: NDArray[np.float64] | None) -> LatencyComparison:

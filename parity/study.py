@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.backends.weight_files import size_in_bytes
-from parity.bench import torch_held_at
 from parity.candidates import ModelDetector
 from parity.contests import Contest, contests
 from parity.datasets import DatasetImage
@@ -24,7 +23,7 @@ from parity.gate import conclusion
 from parity.holding import baseline_check
 from parity.images import read_image
 from parity.judging import judge_contest
-from parity.latency import WARM_UP, LatencyComparison, comparison, time_in_turn, warm_up
+from parity.latency import WARM_UP, LatencyComparison, comparison, time_in_turn, torch_held_at, warm_up
 from parity.limits import EVALUATION_CONFIDENCE
 from parity.metrics import truths_of
 from parity.open_gate import Gate, Track, open_gate, reference_spec, untracked

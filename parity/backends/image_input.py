@@ -14,6 +14,8 @@ from parity.errors import BadInput
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkInput:
@@ -39,3 +41,13 @@ def one_image(inputs: Sequence[NetworkInput], path: Path) -> tuple[Shape, type[n
         raise BadInput(problem, file=path, found=found, expected=expected, next_step="export it with batch=1")
     batch, second, third, last = sides
     return (batch, second, third, last), put.dtype
+
+
+def arranged(tensor: NDArray[np.float32], expected: Shape | None) -> NDArray[np.float32]:
+    """A network input (batch, 3, H, W) with its axes as a file expects them; only the order differs between files, never the time."""
+    return np.ascontiguousarray(tensor.transpose(0, 2, 3, 1)) if expected is not None and is_nhwc(expected) else tensor
+
+
+def is_nhwc(shape: Shape) -> bool:
+    """Whether an input has its channels last."""
+    return shape[3] == CHANNELS

@@ -262,7 +262,7 @@ def test_importing_the_plugin_loads_neither_numpy_nor_torch() -> None:
     assert not {"numpy", "torch", "cv2", "onnxruntime", "ultralytics", "scipy"} & loaded_by("parity.pytest_plugin")
 
 
-@pytest.mark.parametrize("module", ["parity.models", "parity.convert", "parity.pipeline", "parity.gate"])
+@pytest.mark.parametrize("module", ["parity.models", "parity.convert", "parity.pipeline", "parity.gate", "parity.bench_worker"])
 def test_importing_the_base_loads_no_torch(module: str) -> None:
     assert not {"torch", "ultralytics", "pytest"} & loaded_by(module)
 

@@ -1,78 +1,70 @@
-"""The bench times everyone in turn, and what it says of time follows from pairs of runs; here of networks whose times are made up."""
+"""The bench times everyone in turn, and what it says of time follows from pairs of turns; here of networks whose times are made up."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pytest
 
-from parity import bench, latency
+from parity import bench
 from parity.backends.base import ANY_IMAGE
-from parity.backends.fake import FakeSession
 from parity.bench import (
     BENCH_SCHEMA,
-    MOST_RUNS,
     BenchRequest,
     bench_row,
     check_files,
     enter,
     notes_on,
     reference_of,
-    rounds_for,
     run_bench,
     settings_of,
     time_setting,
-    torch_held_at,
+    timed,
     usual_targets,
 )
 from parity.bench_inputs import Inputs, Setting
+from parity.bench_worker import Opened
 from parity.contestants import CHANNELS_LAST, STOCK, Contestant, Entry, GivenFile
 from parity.environment import processors
 from parity.errors import UsageError
-from parity.latency import FOR_P99, PAIRS, WARM_UP
+from parity.latency import FOR_P99, PAIRS
 from parity.limits import LATENCY_FLOOR
 from parity.open_gate import untracked
 from parity.spec import Fit, Preprocess
 from parity.timing import XDIST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from parity.backends.base import Shape
+    from parity.bench_process import Room
 
 STATIC: Shape = (1, 3, 64, 64)
 ONE = Setting((64, 64), 1, 1)
 NOISE = np.zeros((48, 64, 3), np.uint8)
 
 
-class Clock:
-    """A clock that moves only when a network runs."""
+@dataclass(frozen=True, slots=True)
+class Fake:
+    """A contestant that says when it would have answered, in milliseconds that are drawn."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    contestant: Contestant
+    draw: Callable[[], float]
+    opened: Opened
 
-    def contestant(self, name: str, milliseconds: float, *, size_bytes: int = 6_000_000, exported: bool = True) -> Contestant:
-        """A network that takes so long for each image."""
-
-        def run(tensor: np.ndarray) -> tuple[np.ndarray, ...]:
-            self.now += milliseconds * len(tensor) / 1e3
-            return (np.zeros((len(tensor), 5, 84), np.float32),)
-
-        return Contestant(name, FakeSession(run, input_shape=ANY_IMAGE), size_bytes, exported=exported)
+    def turn(self, _tensor: int, runs: int) -> Sequence[float]:
+        """So many of them."""
+        return [self.draw() for _ in range(runs)]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that all timing reads."""
-    made = Clock()
-    monkeypatch.setattr(latency, "perf_counter", lambda: made.now)
-    monkeypatch.setattr(latency, "waited", lambda: 0.0)
-    monkeypatch.setattr(bench, "perf_counter", lambda: made.now)
-    return made
+def fake(name: str, milliseconds: float, *, size_bytes: int = 6_000_000, exported: bool = True) -> Fake:
+    """A contestant that always takes as long."""
+    return Fake(Contestant(name, Path(name), size_bytes, exported=exported), lambda: milliseconds, Opened("fake", "fp32", ANY_IMAGE))
 
 
 def file(path: str = "a.onnx", shape: Shape | None = STATIC, preprocess: Preprocess | None = None) -> GivenFile:
@@ -86,26 +78,22 @@ def entry(*files: GivenFile) -> Entry:
     return Entry(None, (), files, Path())
 
 
-def timed(
-    monkeypatch: pytest.MonkeyPatch, entered: Sequence[Contestant], *, batch: int = 1, runs: int | None = None
-) -> bench.BenchSetting | None:
+def found_of(*runners: Fake, batch: int = 1) -> bench.BenchSetting:
     """What is found of these at one setting."""
-    monkeypatch.setattr(Entry, "open", lambda *_: iter(entered))
-    tensors = Inputs((NOISE,), Preprocess()).tensors(Setting((64, 64), batch, 1))
-    return time_setting(entry(), Setting((64, 64), batch, 1), tensors, runs=runs, track=untracked)
+    return timed(runners, Setting((64, 64), batch, 1), 1, runs=PAIRS, track=untracked)
+
+
+@pytest.fixture
+def _nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that starts is a failure."""
+    monkeypatch.setattr(bench, "Process", lambda *_: pytest.fail("a process was started"))
 
 
 # What is found
 
 
-def test_rows_hold_everyone_against_the_first_and_against_channels_last(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    entered = [
-        clock.contestant(STOCK, 80, exported=False),
-        clock.contestant(CHANNELS_LAST, 40, exported=False),
-        clock.contestant("onnx", 20, size_bytes=12_000_000),
-    ]
-    found = timed(monkeypatch, entered)
-    assert found is not None
+def test_rows_hold_everyone_against_the_first_and_against_channels_last() -> None:
+    found = found_of(fake(STOCK, 80, exported=False), fake(CHANNELS_LAST, 40, exported=False), fake("onnx", 20, size_bytes=12_000_000))
     stock, channels_last, onnx = found.rows
     assert (stock.speedup, stock.channels_last_speedup, channels_last.channels_last_speedup) == (None, None, None)
     assert (stock.time_change_percent, stock.size_change_percent) == (0, 0)
@@ -118,75 +106,89 @@ def test_rows_hold_everyone_against_the_first_and_against_channels_last(clock: C
     assert [row.name for row in found.rows] == [STOCK, CHANNELS_LAST, "onnx"]
 
 
-def test_without_pytorch_the_first_file_is_the_measure_and_nothing_is_held_against_channels_last(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = timed(monkeypatch, [clock.contestant(name, 10) for name in "abc"])
-    assert found is not None
+def test_without_pytorch_the_first_file_is_the_measure_and_nothing_is_held_against_channels_last() -> None:
+    found = found_of(*(fake(name, 10) for name in "abc"))
     assert [row.channels_last_speedup for row in found.rows] == [None] * 3
     assert [row.speedup is None for row in found.rows] == [True, False, False]
 
 
-def test_images_a_second_count_every_image_of_a_batch_and_milliseconds_the_whole(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = timed(monkeypatch, [clock.contestant("a", 10)], batch=4)
-    assert found is not None
-    assert (found.rows[0].median_ms, found.rows[0].fps) == pytest.approx((40, 100))
+def test_images_a_second_count_every_image_of_a_batch_and_milliseconds_the_whole() -> None:
+    row = found_of(fake("a", 40), batch=4).rows[0]
+    assert (row.median_ms, row.fps) == pytest.approx((40, 100))
 
 
-def test_what_the_machine_makes_of_one_network_and_itself_is_told(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    noise, noisy = np.random.default_rng(0), clock.contestant("a", 10)
-
-    def run(tensor: np.ndarray) -> tuple[np.ndarray, ...]:
-        clock.now += float(noise.uniform(0.005, 0.015))
-        return (np.zeros((len(tensor), 5, 84), np.float32),)
-
-    steady = timed(monkeypatch, [clock.contestant("a", 10), clock.contestant("b", 30)])
-    monkeypatch.setattr(noisy.session, "_script", run)
-    shaky = timed(monkeypatch, [noisy], runs=PAIRS)
-    assert steady is not None
-    assert shaky is not None
-    assert (steady.feigned, shaky.feigned > 0.1) == (LATENCY_FLOOR, True)
+def test_what_the_machine_makes_of_one_network_and_itself_is_told() -> None:
+    noise = np.random.default_rng(0)
+    shaky = replace(fake("a", 0), draw=lambda: float(noise.uniform(5, 15)))
+    steady, shaken = found_of(fake("a", 10), fake("b", 30)), found_of(shaky)
+    assert (steady.feigned, shaken.feigned > 0.1) == (LATENCY_FLOOR, True)
 
 
-def test_where_no_file_takes_part_nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert timed(monkeypatch, []) is None
+@pytest.mark.usefixtures("_nothing_starts")
+def test_where_no_file_takes_part_nothing_is_timed() -> None:
+    tensors = Inputs((NOISE,), Preprocess()).tensors(Setting((96, 96), 1, 1))
+    assert time_setting(entry(file()), Setting((96, 96), 1, 1), tensors, runs=None, track=untracked) is None
 
 
-def test_a_row_of_few_runs_has_no_p99_and_one_of_many_has(clock: Clock) -> None:
-    one = clock.contestant("a", 1)
-    few = bench_row(0, [one], np.arange(2.0 * PAIRS).reshape(-1, 2), batch=1)
-    many = bench_row(0, [one], np.arange(2.0 * FOR_P99).reshape(-1, 2), batch=1)
+def test_everyone_is_open_before_anyone_has_a_turn_and_turns_go_through_all_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    @dataclass
+    class Started:
+        contestant: Contestant
+        room: Room
+        opened: Opened = field(default_factory=lambda: Opened("fake", "fp32", STATIC))
+
+        def __enter__(self) -> Self:
+            seen.append(f"start {self.contestant.name} with {self.room.threads}")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            seen.append("end")
+
+        def ready(self) -> Self:
+            seen.append("ready")
+            return self
+
+        def turn(self, tensor: int, runs: int) -> Sequence[float]:
+            seen.append(f"{self.contestant.name} on {tensor}")
+            return [1.0] * runs
+
+    monkeypatch.setattr(bench, "Process", Started)
+    monkeypatch.setattr("parity.contestants.size_in_bytes", lambda _: 1)
+    setting, tensors = Setting((64, 64), 1, 3), [np.zeros(STATIC, np.float32)] * 2
+    assert time_setting(replace(entry(file("a"), file("b")), folder=tmp_path), setting, tensors, runs=PAIRS, track=untracked) is not None
+    rounds = [f"{name} on {tensor}" for tensor in (0, 1) for name in "abaaba"]
+    assert seen == ["start a with 3", "start b with 3", "ready", "ready", *rounds[:3], *rounds * (PAIRS // 4), "end", "end"]
+
+
+def test_a_row_of_few_runs_has_no_p99_and_one_of_many_has() -> None:
+    one = fake("a", 1)
+    few = bench_row(0, [one], np.arange(2.0 * PAIRS).reshape(-1, 2, 1), batch=1)
+    many = bench_row(0, [one], np.arange(2.0 * FOR_P99).reshape(PAIRS, 2, 5), batch=1)
     assert (few.p95_ms is None, few.p99_ms) == (False, None)
-    assert many.p99_ms == pytest.approx(2 * 0.99 * (FOR_P99 - 1))
-
-
-# How often
+    assert many.p99_ms is not None
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "rounds"),
+    ("shape", "exported", "told"),
     [
-        (1, MOST_RUNS),
-        (100, 150),  # what is quick gets more than p99 takes
-        (500, FOR_P99),
-        (900, 66),
-        (30_000, PAIRS),
+        ((1, 3, 64, 64), True, "static"),
+        ((None, 3, 64, 64), True, "dynamic"),
+        (ANY_IMAGE, True, "dynamic"),
+        (None, True, "dynamic"),
+        (ANY_IMAGE, False, None),
     ],
 )
-def test_as_many_rounds_are_run_as_fit_into_the_time_and_no_fewer_than_an_interval_takes(
-    clock: Clock, milliseconds: float, rounds: int
+def test_a_file_is_static_where_it_fixes_every_side_and_pytorch_is_neither(
+    shape: Shape | None, told: str | None, *, exported: bool
 ) -> None:
-    tensor = np.zeros(STATIC, np.float32)
-    assert rounds_for(None, [clock.contestant("a", milliseconds).in_turn([tensor])]) == rounds
-    assert clock.now == pytest.approx(WARM_UP * milliseconds / 1e3)
+    one = replace(fake("a", 1, exported=exported), opened=Opened("fake", "fp16", shape))
+    row = found_of(one).rows[0]
+    assert (row.shape, row.backend, row.precision) == (told, "fake", "fp16")
 
 
-def test_as_many_rounds_are_run_as_were_asked_for_but_whole_pairs(clock: Clock) -> None:
-    calls = [clock.contestant("a", 1).in_turn([np.zeros(STATIC, np.float32)])]
-    assert [rounds_for(asked, calls) for asked in (20, 21, 1000)] == [20, 22, 1000]
-
-
-def test_progress_follows_every_round_of_every_setting(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_follows_every_round_of_every_setting() -> None:
     seen: list[tuple[str, int, int]] = []
 
     def track(items: Sequence[int], label: str, total: int) -> Iterator[int]:
@@ -194,17 +196,8 @@ def test_progress_follows_every_round_of_every_setting(clock: Clock, monkeypatch
             seen.append((label, number, total))
             yield item
 
-    monkeypatch.setattr(Entry, "open", lambda *_: iter([clock.contestant("a", 1)]))
-    time_setting(entry(), ONE, [np.zeros(STATIC, np.float32)], runs=20, track=track)
+    timed([fake("a", 1)], ONE, 1, runs=40, track=track)
     assert seen == [("64, batch 1, 1 thread", number, 20) for number in range(20)]
-
-
-def test_pytorch_has_the_threads_of_the_setting_while_it_is_timed_and_its_own_afterwards() -> None:
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    with torch_held_at(before + 1):
-        assert torch.get_num_threads() == before + 1
-    assert torch.get_num_threads() == before
 
 
 # What takes part, and at which settings
@@ -283,6 +276,7 @@ def test_without_targets_all_in_float32_are_made_whose_runtime_is_installed(monk
     assert [target.name for target in usual_targets("ultralytics")] == ["onnx", "torchscript"]
 
 
+@pytest.mark.usefixtures("_nothing_starts")
 def test_nothing_is_timed_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(XDIST, "gw0")
     with pytest.raises(

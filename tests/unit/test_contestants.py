@@ -1,8 +1,7 @@
-"""What is timed is open at the setting, gets the input that it takes, and is refused where it answers for something else."""
+"""What takes part at a setting: PyTorch twice, what is exported for it, and the files that take its input."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from parity import contestants
 from parity.backends.base import ANY_IMAGE
-from parity.backends.fake import FakeSession
 from parity.bench_inputs import Setting
-from parity.contestants import Contestant, Entry, GivenFile, arranged
+from parity.contestants import CHANNELS_LAST, STOCK, Entry, GivenFile
 from parity.errors import BadInput
+from parity.models import Checkpoint
+from parity.spec import PipelineSpec
 
 if TYPE_CHECKING:
     from parity.backends.base import Shape
@@ -38,51 +38,6 @@ def identity(path: Path, shape: list[int | str]) -> Path:
 def given(path: str, shape: Shape | None) -> GivenFile:
     """A file that was read."""
     return GivenFile(Path(path), shape, None, None, "0" * 64)
-
-
-# A network in turn
-
-
-def test_each_tensor_is_run_four_times_and_after_the_last_comes_the_first_again() -> None:
-    session = FakeSession(lambda tensor: (tensor,))
-    call = Contestant("a", session, 0).in_turn([TENSOR, TENSOR + 1])
-    assert [len(call()) for _ in range(9)] == [1] * 9
-    assert [tensor[0, 0, 0, 0] for tensor in session.inputs] == [0, 0, 0, 0, 1, 1, 1, 1, 0]
-
-
-def test_a_file_with_channels_last_gets_its_input_so() -> None:
-    session = FakeSession(lambda tensor: (tensor,), input_shape=(None, 4, 5, 3))
-    Contestant("a", session, 0).in_turn([TENSOR])()
-    assert np.array_equal(session.inputs[0], TENSOR.transpose(0, 2, 3, 1))
-    assert arranged(TENSOR, ANY_IMAGE) is arranged(TENSOR, None) is TENSOR
-
-
-def test_a_network_that_answers_for_one_image_of_two_is_refused() -> None:
-    honest, other = (Contestant("a.onnx", FakeSession(lambda tensor, n=n: (tensor[:n],)), 0) for n in (2, 1))
-    honest.warm([TENSOR])
-    with pytest.raises(BadInput, match=r"a.onnx: answers for another number of images; found \[1\]; expected 2"):
-        other.warm([TENSOR])
-
-
-def test_outputs_of_one_image_may_have_no_batch_axis() -> None:
-    contestant = Contestant("a", FakeSession(lambda _: (np.zeros((7, 4)), np.zeros(7))), 0)
-    contestant.warm([TENSOR[:1]])
-
-
-@pytest.mark.parametrize(
-    ("shape", "exported", "told"),
-    [
-        ((1, 3, 64, 64), True, "static"),
-        ((None, 3, 64, 64), True, "dynamic"),
-        (ANY_IMAGE, True, "dynamic"),
-        (None, True, "dynamic"),
-        (ANY_IMAGE, False, None),
-    ],
-)
-def test_a_file_is_static_where_it_fixes_every_side_and_pytorch_is_neither(
-    shape: Shape | None, told: str | None, *, exported: bool
-) -> None:
-    assert Contestant("a", FakeSession([], input_shape=shape), 0, exported=exported).shape == told
 
 
 # Files
@@ -112,29 +67,26 @@ def test_the_size_of_a_file_counts_the_weights_beside_it(tmp_path: Path) -> None
     graph = helper.make_graph([helper.make_node("Add", ["images", "w"], ["out"])], "g", [value], [result], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
-    with ExitStack() as resources:
-        found = contestants.contestant("a", tmp_path / "a.onnx", 1, resources)
-        assert found.session.run(np.ones((1, 3, 64, 64), np.float32))[0].sum() == 3 * 64 * 64
+    found = contestants.exported("a", tmp_path / "a.onnx")
     assert found.size_bytes == (tmp_path / "a.onnx").stat().st_size + 4 * 3 * 64 * 64
 
 
 # All that takes part
 
 
-def test_files_take_part_where_they_fit_with_the_threads_of_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[tuple[str, int | None]] = []
-
-    def open_session(path: Path, *, threads: int | None = None) -> FakeSession:
-        opened.append((path.name, threads))
-        return FakeSession([])
-
+def test_files_take_part_where_they_fit(tmp_path: Path) -> None:
     paths = [identity(tmp_path / name, [1, 3, 4, 5]) for name in ("a.onnx", "b.onnx")]
-    monkeypatch.setattr(contestants, "open_session", open_session)
     files = tuple(GivenFile(path, shape, None, None, "") for path, shape in zip(paths, ((1, 3, 4, 5), ANY_IMAGE), strict=True))
-    entry = Entry(None, (), files, tmp_path)
-    with ExitStack() as resources:
-        entered = list(entry.open(Setting((4, 5), 2, 3), [TENSOR], resources))
-    assert ([one.name for one in entered], opened) == (["b.onnx"], [("b.onnx", 3)])
+    entered = list(Entry(None, (), files, tmp_path).contestants(Setting((4, 5), 2, 3), [TENSOR.shape]))
+    assert [(one.name, one.model, one.exported) for one in entered] == [("b.onnx", paths[1], True)]
+
+
+def test_a_checkpoint_takes_part_twice_and_each_time_only_as_far_as_it_is_trusted(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "a.pt", "0" * 64, "ultralytics", PipelineSpec(("a",)), None, 7)
+    entry = Entry(checkpoint, (), (), tmp_path, frozenset({"sha256:1"}))
+    entered = list(entry.contestants(Setting((4, 5), 1, 1), [TENSOR.shape]))
+    assert [(one.name, one.channels_last) for one in entered] == [(STOCK, False), (CHANNELS_LAST, True)]
+    assert {(one.model, one.size_bytes, one.exported, one.trusted) for one in entered} == {(checkpoint.path, 7, False, entry.trusted)}
 
 
 def test_one_image_is_timed_with_a_static_export_and_more_with_a_dynamic_one_each_made_once(

@@ -22,6 +22,7 @@ from parity.latency import (
     speedup,
     summary,
     time_in_turn,
+    torch_held_at,
     waited,
 )
 from parity.limits import LATENCY_FLOOR
@@ -137,6 +138,14 @@ def test_rounds_are_handed_on_to_whoever_follows(clock: Clock) -> None:
 
     times = time_in_turn([clock.taking("a", 0.001)], 3, follow=follow)
     assert (seen, times.tolist()) == ([0, 1, 2], [[pytest.approx(1)]] * 3)
+
+
+def test_pytorch_has_the_threads_of_the_setting_while_it_is_timed_and_its_own_afterwards() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    with torch_held_at(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
 
 
 # The ratio
