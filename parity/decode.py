@@ -86,7 +86,7 @@ def top_scores(scores: Array) -> tuple[Array, bool]:
 
 def surely_finite(rows: Rows) -> bool:
     """Whether a quick look finds boxes far from overflow and labels that are indices."""
-    near = np.abs(rows.boxes).max(initial=0) < FAR_FROM_OVERFLOW
+    near = -FAR_FROM_OVERFLOW < rows.boxes.min(initial=0) <= rows.boxes.max(initial=0) < FAR_FROM_OVERFLOW
     return bool(near and (rows.labels.dtype.kind == "i" or (np.abs(rows.labels) <= LARGEST_CLASS).all()))
 
 

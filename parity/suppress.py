@@ -26,9 +26,7 @@ def suppress(candidates: Candidates, settings: Suppress) -> Detections:
         rows, columns, scores = rows[order], columns[order], scores[order]
     boxes, labels = candidates.boxes.take(rows, axis=0), candidates.labels[rows, columns]
     kept = np.arange(len(scores))[: settings.max_detections] if in_graph else non_maximum_suppression(boxes, scores, labels, settings)
-    return Detections(
-        boxes.take(kept, axis=0).astype(np.float64), scores[kept].astype(np.float64), labels[kept].astype(np.int64), candidates.non_finite
-    )
+    return Detections(boxes.take(kept, axis=0).astype(np.float64), scores[kept].astype(np.float64), labels[kept], candidates.non_finite)
 
 
 def above_confidence(candidates: Candidates, settings: Suppress) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

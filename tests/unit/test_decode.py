@@ -34,9 +34,9 @@ def test_objectness_multiplies_the_classes() -> None:
 
 
 def test_end_to_end_rows_bring_their_class() -> None:
-    rows = np.array([[[1, 2, 3, 4, 0.9, 7]]], np.float32)
+    rows = np.array([[[1, 2, 3, 4, 0.9, 7], [5, 6, 7, 8, 0.8, 1]]], np.float32)
     candidates = decode((rows,), Head(layout=HeadLayout.END_TO_END, box_format=BoxFormat.XYXY), classes=2, network_size=SIZE)
-    assert (candidates.boxes.tolist(), candidates.labels.tolist()) == ([[1, 2, 3, 4]], [[7]])  # beyond the names, and still visible
+    assert (candidates.boxes.tolist(), candidates.labels.tolist()) == ([[1, 2, 3, 4], [5, 6, 7, 8]], [[7], [1]])  # 7 is beyond the names
 
 
 def test_boxes_labels_scores_come_in_torchvisions_order() -> None:
