@@ -15,6 +15,7 @@ nms (float[1, n, 4] boxes, float[1, 1, n] scores) => (int64[kept, 3] chosen)
 <int64[1] most = {%d}, float[1] iou = {%r}>
 { chosen = NonMaxSuppression(boxes, scores, most, iou) }
 """
+MOST = np.iinfo(np.int64).max
 SETTINGS = 64  # that are ready to be used again; a gate has two, a search for a fault tries more
 
 
@@ -24,6 +25,8 @@ def nms(boxes: NDArray[np.float32], scores: NDArray[np.float32], *, iou: float, 
     The same float32 arithmetic in the same order as torchvision's ``nms``, so that an overlap at the threshold falls the same way.
     Exchanged corners overlap nothing there, and the operator would put them right: such a box is made empty, which overlaps nothing.
     """
+    if not len(boxes):
+        return np.empty(0, np.int64)
     upright = np.array(boxes.T, np.float32, order="C")
     np.maximum(upright[:2], upright[2:], out=upright[2:])
     fed = {"boxes": np.ascontiguousarray(upright.T)[None], "scores": np.ascontiguousarray(scores, np.float32)[None, None]}
@@ -38,7 +41,7 @@ def operator(iou: float, most: int) -> Any:
 
     from parity.backends.onnx_runtime import PROVIDERS, start  # noqa: PLC0415
 
-    model = parse_model(OPERATOR % (most, float(largest_float32(iou))))
+    model = parse_model(OPERATOR % (min(most, MOST), float(largest_float32(iou))))
     return start(model.SerializeToString(), Path("nms.onnx"), provider=PROVIDERS["cpu"], threads=1)
 
 
