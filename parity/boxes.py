@@ -34,8 +34,10 @@ def area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 @silently
 def xywh_to_xyxy(boxes: Boxes) -> Boxes:
     """Centre and size to corners."""
-    half = boxes[:, 2:] / 2
-    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+    half, corners = boxes[:, 2:] / 2, np.empty_like(boxes)
+    np.subtract(boxes[:, :2], half, out=corners[:, :2])
+    np.add(boxes[:, :2], half, out=corners[:, 2:])
+    return corners
 
 
 @silently

@@ -16,6 +16,7 @@ from parity.spec import Activation, BoxFormat, BoxUnits, Head, HeadLayout
 Array = NDArray[np.float32]
 Outputs = tuple[Array, ...]
 LEAST_SHARE = 1e-12  # of a score whose logit is taken
+BITS_OF_INFINITY = np.float32(np.inf).view(np.uint32)
 FAR_FROM_OVERFLOW = 1e30  # of a float32 coordinate, whatever it is multiplied by
 
 
@@ -45,9 +46,10 @@ class Rows:
     labels: NDArray[np.floating] | NDArray[np.integer]
 
     def take(self, which: NDArray[np.bool_]) -> Rows:
-        """Some of the rows."""
-        chosen = np.flatnonzero(which)
-        return Rows(self.boxes[chosen], self.scores[chosen], self.labels if len(self.labels) == 1 else self.labels[chosen])
+        """Some of the rows; the boxes by columns, which is how they are calculated with."""
+        (chosen,) = which.nonzero()
+        labels = self.labels if len(self.labels) == 1 else self.labels[chosen]
+        return Rows(np.asfortranarray(self.boxes[chosen]), self.scores[chosen], labels)
 
 
 @silently
@@ -57,23 +59,35 @@ def decode(outputs: Outputs, head: Head, *, classes: int, network_size: tuple[in
     Rows without a score ``above`` are left out, which at any confidence that is used are most of a raw head's.
     """
     rows, non_finite = READERS[head.layout](outputs, classes), 0
-    best = rows.scores.max(1, initial=-np.inf)
-    if not surely_finite(rows, best):
+    best, sure = top_scores(rows.scores)
+    if not (sure and surely_finite(rows)):
         finite = finite_rows(rows, head, network_size)
         rows, best, non_finite = rows.take(finite), best[finite], int((~finite).sum())
     activation = ACTIVATIONS[head.activation]
     if above > -np.inf:
         rows = rows.take(activation(best) > above)
-    labels = rows.labels.astype(np.int64, copy=False) - head.class_offset
     boxes, scores = in_pixels(rows.boxes, head, network_size), activation(rows.scores)
-    return Candidates(boxes, scores, np.broadcast_to(labels, scores.shape), non_finite)
+    labels = rows.labels.astype(np.int64, copy=False) - head.class_offset
+    return Candidates(boxes, scores, repeated(labels, scores.shape), non_finite)
 
 
-def surely_finite(rows: Rows, best: Array) -> bool:
-    """Whether a quick look finds all numbers finite, boxes far from overflow and labels that are indices; ``best`` (n,) are top scores."""
-    extremes = (rows.boxes.min(initial=0), rows.boxes.max(initial=0), rows.scores.min(initial=0))
-    near = all(abs(float(extreme)) < FAR_FROM_OVERFLOW for extreme in extremes)
-    return bool(near and np.isfinite(best).all() and (np.abs(rows.labels) <= LARGEST_CLASS).all())
+def top_scores(scores: Array) -> tuple[Array, bool]:
+    """The best score of each row, (n,), and whether all scores are finite.
+
+    Read as whole numbers, floats without a sign keep their order, and those with one, infinity and NaN lie above them all: where none
+    is seen, one look has told both.
+    """
+    bits = np.asarray(scores, np.float32).view(np.uint32).max(1, initial=0)
+    if bits.max(initial=0) < BITS_OF_INFINITY:
+        return bits.view(np.float32), True
+    best = np.asarray(scores.max(1, initial=-np.inf))
+    return best, bool(np.isfinite(best).all() and np.isfinite(scores.min(initial=0)))
+
+
+def surely_finite(rows: Rows) -> bool:
+    """Whether a quick look finds boxes far from overflow and labels that are indices."""
+    near = -FAR_FROM_OVERFLOW < rows.boxes.min(initial=0) <= rows.boxes.max(initial=0) < FAR_FROM_OVERFLOW
+    return bool(near and (rows.labels.dtype.kind == "i" or (np.abs(rows.labels) <= LARGEST_CLASS).all()))
 
 
 def finite_rows(rows: Rows, head: Head, network_size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -82,13 +96,22 @@ def finite_rows(rows: Rows, head: Head, network_size: tuple[int, int]) -> NDArra
     return np.asarray(finite & (np.abs(rows.labels) <= LARGEST_CLASS).all(1))
 
 
+def repeated(labels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Labels (n, k), or (1, k) for every row without a copy; ``np.broadcast_to`` takes ten times as long."""
+    if labels.shape == shape:
+        return labels
+    every: NDArray[np.int64] = np.ndarray(shape, np.int64, np.ascontiguousarray(labels), strides=(0, labels.itemsize))
+    every.setflags(write=False)
+    return every
+
+
 def in_pixels(boxes: Array, head: Head, network_size: tuple[int, int]) -> Array:
     """Boxes as the network wrote them to xyxy in network pixels."""
     corners = xywh_to_xyxy(boxes) if head.box_format is BoxFormat.XYWH else boxes
+    if head.box_units is BoxUnits.PIXELS:
+        return corners
     sides = np.array([network_size[1], network_size[0]] * 2, np.float32)
-    if head.box_units is BoxUnits.NORMALISED:
-        return corners * sides
-    return corners / sides if head.box_units is BoxUnits.DIVIDED else corners
+    return corners * sides if head.box_units is BoxUnits.NORMALISED else corners / sides
 
 
 def sigmoid(logits: Array) -> Array:
@@ -173,8 +196,7 @@ READERS: dict[HeadLayout, Callable[[Outputs, int], Rows]] = {
 def single(outputs: Outputs, shape: tuple[int | None, int | None], layout: HeadLayout) -> Array:
     """The first output without its batch axis; its shape must be ``shape``, None standing for any."""
     raw = outputs[0]
-    fits = raw.ndim == 3 and len(raw) == 1 and all(want in (None, have) for want, have in zip(shape, raw.shape[1:], strict=True))  # noqa: PLR2004
-    if not fits:
+    if raw.ndim != 3 or raw.shape != (1, shape[0] or raw.shape[1], shape[1] or raw.shape[2]):  # noqa: PLR2004
         raise misfit(outputs, f"[1, {', '.join('N' if side is None else str(side) for side in shape)}]", layout)
     return np.asarray(raw[0])
 

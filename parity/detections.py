@@ -30,12 +30,12 @@ class Detections:
         n = len(self.scores)
         if self.boxes.shape != (n, 4) or self.scores.shape != (n,) or self.classes.shape != (n,):
             raise ValueError(f"shapes do not fit: boxes {self.boxes.shape}, scores {self.scores.shape}, classes {self.classes.shape}")
-        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+        if not (all_finite(self.boxes) and all_finite(self.scores)):
             raise ValueError("boxes and scores must be finite: use Detections.best_first, which counts the others")
-        if (np.diff(self.scores) > 0).any():
+        if (self.scores[1:] > self.scores[:-1]).any():
             raise ValueError("scores must fall: use Detections.best_first")
         for array in (self.boxes, self.scores, self.classes):
-            array.flags.writeable = False
+            array.setflags(write=False)
 
     def __len__(self) -> int:
         """The number of detections."""
@@ -69,6 +69,11 @@ class Detections:
     def above(self, confidence: float, *, at_most: int | None = None) -> Self:
         """The detections whose score is above ``confidence``, and of those the best ``at_most``."""
         return self.take(slice(0, int((self.scores > confidence).sum()))).take(slice(0, at_most))
+
+
+def all_finite(numbers: NDArray[np.float64]) -> bool:
+    """Whether no number is NaN or infinite; ``all`` as a method takes twice as long."""
+    return bool(np.logical_and.reduce(np.isfinite(numbers), axis=None))
 
 
 def name_of(names: Sequence[str], index: int) -> str:

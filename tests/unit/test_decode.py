@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.decode import decode, sigmoid
+from parity.decode import decode, sigmoid, top_scores
 from parity.errors import BadInput
 from parity.spec import Activation, BoxFormat, BoxUnits, Head, HeadLayout
 
@@ -22,6 +22,11 @@ def test_channels_last_and_first_are_transposes() -> None:
     assert last.labels.tolist() == [[0, 1], [0, 1]]
 
 
+def test_the_classes_of_a_raw_head_take_no_memory_of_their_own_and_cannot_be_written() -> None:
+    labels = decode((ROWS,), Head(layout=HeadLayout.CHANNELS_LAST, class_offset=1), classes=2, network_size=SIZE).labels
+    assert (labels.tolist(), labels.strides[0], labels.flags.writeable) == ([[-1, 0], [-1, 0]], 0, False)
+
+
 def test_objectness_multiplies_the_classes() -> None:
     rows = np.insert(ROWS, 4, 0.5, axis=2)
     candidates = decode((rows,), Head(layout=HeadLayout.OBJECTNESS), classes=2, network_size=SIZE)
@@ -29,9 +34,9 @@ def test_objectness_multiplies_the_classes() -> None:
 
 
 def test_end_to_end_rows_bring_their_class() -> None:
-    rows = np.array([[[1, 2, 3, 4, 0.9, 7]]], np.float32)
+    rows = np.array([[[1, 2, 3, 4, 0.9, 7], [5, 6, 7, 8, 0.8, 1]]], np.float32)
     candidates = decode((rows,), Head(layout=HeadLayout.END_TO_END, box_format=BoxFormat.XYXY), classes=2, network_size=SIZE)
-    assert (candidates.boxes.tolist(), candidates.labels.tolist()) == ([[1, 2, 3, 4]], [[7]])  # beyond the names, and still visible
+    assert (candidates.boxes.tolist(), candidates.labels.tolist()) == ([[1, 2, 3, 4], [5, 6, 7, 8]], [[7], [1]])  # 7 is beyond the names
 
 
 def test_boxes_labels_scores_come_in_torchvisions_order() -> None:
@@ -77,6 +82,35 @@ def test_a_row_that_is_no_number_is_counted(place: int, wrong: float) -> None:
     rows[0, 0, place] = wrong
     candidates = decode((rows,), Head(layout=HeadLayout.CHANNELS_LAST, activation=Activation.SIGMOID), classes=2, network_size=SIZE)
     assert (candidates.boxes.tolist(), candidates.non_finite) == ([CORNERS[1]], 1)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[0.25, 0.75], [0.5, 0.125], [0.0, 0.0]],
+        [[-3.0, 2.0], [-1.0, -0.5], [-0.0, -1e-38]],  # logits
+        [[0.0, -0.0], [-0.0, -0.0], [1e-45, 3e38]],
+    ],
+)
+def test_the_top_score_is_the_largest_of_a_row_whatever_the_signs(rows: list[list[float]]) -> None:
+    scores = np.array(rows, np.float32)
+    best, finite = top_scores(scores)
+    assert (best.tolist(), finite) == (scores.max(1).tolist(), True)
+
+
+@pytest.mark.parametrize("other", [0.5, -0.5])
+@pytest.mark.parametrize("wrong", [np.nan, -np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 1])
+def test_one_score_that_is_no_number_is_told_of(wrong: float, other: float, row: int) -> None:
+    scores = np.array([[other, 0.25], [0.25, other]], np.float32)
+    scores[row, row] = wrong
+    best, finite = top_scores(scores)
+    assert (finite, best[1 - row]) == (False, max(other, 0.25))
+
+
+def test_no_rows_have_no_top_scores_and_are_finite() -> None:
+    best, finite = top_scores(np.empty((0, 3), np.float32))
+    assert (best.tolist(), finite) == ([], True)
 
 
 def test_a_box_that_overflows_and_a_class_that_is_no_index_are_counted() -> None:

@@ -56,7 +56,7 @@ def test_nms_without_a_threshold_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="an IoU threshold for NMS"):
         Suppress(iou=None)
     with pytest.raises(ValueError, match="NMS needs an IoU threshold"):
-        non_maximum_suppression(RAW.boxes, RAW.labels[:, 0], Suppress(method=Suppressor.IN_GRAPH, iou=None))
+        non_maximum_suppression(RAW.boxes, RAW.scores[:, 0], RAW.labels[:, 0], Suppress(method=Suppressor.IN_GRAPH, iou=None))
 
 
 def test_the_callers_candidates_are_left_alone() -> None:
