@@ -37,6 +37,14 @@ class Ingredients:
         ranges: Mapping[str, Range] = import_module("parity.convert.onnx_int8").tensor_ranges(self.graph, self.images, threads=self.threads)
         return ranges
 
+    @cached_property
+    def weights(self) -> Mapping[str, NDArray[np.float32]]:
+        """The weights of layers as 8 bits hold them, rounded for what the layer reads on the calibration images."""
+        weights: Mapping[str, NDArray[np.float32]] = import_module("parity.convert.layer_inputs").fitted_weights(
+            self.graph, self.images, threads=self.threads
+        )
+        return weights
+
 
 class Maker(Protocol):
     """Makes INT8 files of one kind.

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto
 
 from parity.backends.onnx_runtime import provider, start
 from parity.backends.quiet import quiet_logs
-from parity.convert.activation_ranges import Function, Range, Seen, best_ranges, silu, together
+from parity.convert.activation_ranges import Function, Range, Seen, Values, best_ranges, silu, together
 from parity.convert.head_arithmetic import border, head_arithmetic
 from parity.convert.weight_scales import scales
 
@@ -76,17 +75,22 @@ def activations_of(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...
                 yield node.name, (sigmoid.name, product.name)
 
 
-def observe_tensors(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> Iterator[dict[str, Seen]]:
+def observe_tensors(graph: FloatGraph, images: Iterable[Values], *, threads: int | None) -> Iterator[dict[str, Seen]]:
     """What every tensor of the graph holds for each image (1, 3, H, W), the input's among them."""
-    opened, names = onnx.ModelProto(), float_tensors(graph.model)
+    generator = np.random.default_rng(SEED)
+    for values in tensors_of(graph, float_tensors(graph.model), images, threads=threads):
+        yield {name: seen(tensor, generator) for name, tensor in values.items()}
+
+
+def tensors_of(graph: FloatGraph, names: Collection[str], images: Iterable[Values], *, threads: int | None) -> Iterator[dict[str, Values]]:
+    """The named tensors for each image (1, 3, H, W), with the graph's input and outputs."""
+    opened = onnx.ModelProto()
     opened.CopyFrom(graph.model)
     opened.graph.output.extend(each for each in graph.model.graph.value_info if each.name in names)
     outputs = [each.name for each in opened.graph.output]
-    session = open_graph(opened.SerializeToString(), threads=threads)
-    fed, generator = graph.model.graph.input[0].name, np.random.default_rng(SEED)
+    session, fed = open_graph(opened.SerializeToString(), threads=threads), graph.model.graph.input[0].name
     for image in images:
-        values = dict(zip(outputs, session.run(outputs, {fed: image}), strict=True)) | {fed: image}
-        yield {name: seen(tensor, generator) for name, tensor in values.items()}
+        yield dict(zip(outputs, session.run(outputs, {fed: image}), strict=True)) | {fed: image}
 
 
 def float_tensors(model: onnx.ModelProto) -> frozenset[str]:
@@ -96,7 +100,7 @@ def float_tensors(model: onnx.ModelProto) -> frozenset[str]:
     return frozenset(each.name for each in known if each.name in made)
 
 
-def seen(tensor: NDArray[np.float32], generator: np.random.Generator) -> Seen:
+def seen(tensor: Values, generator: np.random.Generator) -> Seen:
     """The extremes of a tensor, and some of its values."""
     flat = tensor.ravel()
     chosen = flat if flat.size <= VALUES_OF_AN_IMAGE else flat[generator.integers(flat.size, size=VALUES_OF_AN_IMAGE)]
@@ -108,14 +112,13 @@ def open_graph(model: bytes, *, threads: int | None = None) -> Any:
     return start(model, Path("the graph that is quantised"), provider=provider("cpu"), threads=threads)
 
 
-def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collection[str]) -> onnx.ModelProto:
-    """A copy of the graph that calculates in INT8 but for the nodes ``in_float``."""
+def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], weights: Mapping[str, Values], *, in_float: Collection[str]) -> onnx.ModelProto:
+    """A copy of the graph that calculates in INT8 but for the nodes ``in_float``, with these weights in the other layers."""
     from onnxruntime.quantization import CalibrationMethod, QuantType  # noqa: PLC0415 - after ONNX Runtime itself
     from onnxruntime.quantization.calibrate import TensorsData  # noqa: PLC0415
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer  # noqa: PLC0415
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph.model)
+    copy = with_weights(graph, {name: each for name, each in weights.items() if name not in in_float})
     ends = {name: (np.float32(each.low), np.float32(each.high)) for name, each in ranges.items()}
     with quiet_logs():
         quantiser = QDQQuantizer(
@@ -134,6 +137,17 @@ def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collect
     made: onnx.ModelProto = quantiser.model.model
     made.metadata_props.extend(each for each in graph.model.metadata_props if each.key not in {entry.key for entry in made.metadata_props})
     return made
+
+
+def with_weights(graph: FloatGraph, weights: Mapping[str, Values]) -> onnx.ModelProto:
+    """A copy of the graph with other weights in some layers."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph.model)
+    given = {node.input[1]: weights[node.name] for node in copy.graph.node if node.name in weights}
+    for tensor in copy.graph.initializer:
+        if tensor.name in given:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(given[tensor.name], tensor.name))
+    return copy
 
 
 def weight_overrides(graph: FloatGraph, in_float: Collection[str]) -> dict[str, list[dict[str, Any]]]:
@@ -161,7 +175,7 @@ def with_activation(graph: FloatGraph, layer: str) -> frozenset[str]:
     return frozenset({layer, *graph.beside.get(layer, ())})
 
 
-def tensor_ranges(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> dict[str, Range]:
+def tensor_ranges(graph: FloatGraph, images: Iterable[Values], *, threads: int | None) -> dict[str, Range]:
     """The range of every tensor of the graph."""
     of_images = list(observe_tensors(graph, images, threads=threads))
     return best_ranges({name: together([each[name] for each in of_images]) for name in of_images[0]}, graph.read_by)
@@ -182,8 +196,8 @@ class OnnxInt8:
 
     def write(self, file: Path, returned: Collection[str]) -> None:
         """A file in which these layers are in float."""
-        graph, ranges = self.ingredients.graph, self.ingredients.ranges
-        onnx.save(in_int8(graph, ranges, in_float=all_but(graph, returned)), file)
+        graph, ranges, weights = self.ingredients.graph, self.ingredients.ranges, self.ingredients.weights
+        onnx.save(in_int8(graph, ranges, weights, in_float=all_but(graph, returned)), file)
 
 
 def maker(ingredients: Ingredients, folder: Path) -> OnnxInt8:

@@ -49,19 +49,21 @@ def test_every_layer_has_its_activation(made: Ingredients) -> None:
 
 def test_all_layers_are_quantised_but_those_returned(made: Ingredients) -> None:
     graph = made.graph
-    assert quantised_layers(in_int8(graph, made.ranges, in_float=all_but(graph, ()))) == set(graph.layers)
+    assert quantised_layers(in_int8(graph, made.ranges, made.weights, in_float=all_but(graph, ()))) == set(graph.layers)
     returned = graph.layers[1:3]
-    assert quantised_layers(in_int8(graph, made.ranges, in_float=all_but(graph, returned))) == set(graph.layers) - set(returned)
+    assert quantised_layers(in_int8(graph, made.ranges, made.weights, in_float=all_but(graph, returned))) == set(graph.layers) - set(
+        returned
+    )
 
 
 def test_one_layer_alone_is_quantised(made: Ingredients) -> None:
     layer = made.graph.layers[3]
-    assert quantised_layers(in_int8(made.graph, made.ranges, in_float=only(made.graph, layer))) == {layer}
+    assert quantised_layers(in_int8(made.graph, made.ranges, made.weights, in_float=only(made.graph, layer))) == {layer}
 
 
 def test_the_float_graph_stays_as_it_is(made: Ingredients) -> None:
     before = made.graph.model.SerializeToString(deterministic=True)
-    in_int8(made.graph, made.ranges, in_float=all_but(made.graph, ()))
+    in_int8(made.graph, made.ranges, made.weights, in_float=all_but(made.graph, ()))
     assert made.graph.model.SerializeToString(deterministic=True) == before
 
 
@@ -75,5 +77,5 @@ def test_the_file_calculates_in_int8_near_the_float_one(made: Ingredients, tmp_p
 
 
 def test_the_file_keeps_what_the_float_one_says_of_itself(made: Ingredients) -> None:
-    kept = {entry.key for entry in in_int8(made.graph, made.ranges, in_float=all_but(made.graph, ())).metadata_props}
+    kept = {entry.key for entry in in_int8(made.graph, made.ranges, made.weights, in_float=all_but(made.graph, ())).metadata_props}
     assert {entry.key for entry in made.graph.model.metadata_props} <= kept
