@@ -11,11 +11,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from parity.convert.onnx_int8 import SEED, FloatGraph, tensors_of
+from parity.convert.int8_files import Ingredients
+from parity.convert.object_points import Points, places
+from parity.convert.onnx_int8 import SEED, FloatGraph, points_of, tensors_of
 from parity.convert.weight_rounding import round_weights
 from parity.convert.weight_scales import scales
 
-PLACES = 8_192  # of each layer over all images
+POINTS = 8_192  # over all images
 MOST_PRODUCTS = 2**28  # numbers in memory at once: a gigabyte
 
 Array: TypeAlias = NDArray[np.float32]
@@ -41,11 +43,11 @@ class Layer:
         return int(np.prod(self.weights.shape[1:]))
 
 
-def fitted_weights(graph: FloatGraph, images: Sequence[Array], *, threads: int | None) -> dict[str, Array]:
+def fitted_weights(made: Ingredients) -> dict[str, Array]:
     """The weights of layers as 8 bits hold them, by layer, rounded for what the layer reads; others are left to be rounded one by one."""
     found: dict[str, Array] = {}
-    for layers in batches(tuple(plain_layers(graph)), most=MOST_PRODUCTS):
-        products = mean_products(graph, layers, images, threads=threads)
+    for layers in batches(tuple(plain_layers(made.graph)), most=MOST_PRODUCTS):
+        products = mean_products(made, layers)
         found |= {layer.name: round_weights(layer.weights, scales(layer.weights), products[layer.name]) for layer in layers}
     return found
 
@@ -74,21 +76,22 @@ def batches(layers: Iterable[Layer], *, most: int) -> Iterator[tuple[Layer, ...]
         yield batch
 
 
-def mean_products(graph: FloatGraph, layers: Sequence[Layer], images: Sequence[Array], *, threads: int | None) -> dict[str, Array]:
-    """The mean product of every two inputs of a window (k, k), by layer, over places drawn from all images."""
+def mean_products(made: Ingredients, layers: Sequence[Layer]) -> dict[str, Array]:
+    """The mean product of every two inputs of a window (k, k), by layer, at points drawn from all images."""
     sums = {layer.name: np.zeros((layer.inputs, layer.inputs), np.float32) for layer in layers}
-    generator, count = np.random.default_rng(SEED), max(1, PLACES // len(images))
-    for values in tensors_of(graph, {layer.read for layer in layers}, images, threads=threads):
+    generator, count = np.random.default_rng(SEED), max(1, POINTS // len(made.images))
+    for values in tensors_of(made.graph, {layer.read for layer in layers}, made.images, threads=made.threads):
+        points = points_of(made, values, count, generator)
         for layer in layers:
-            seen = windows(values[layer.read][0], layer, count, generator)
-            sums[layer.name] += seen.T @ seen / np.float32(len(seen) * len(images))
+            seen = windows(values[layer.read][0], layer, points)
+            sums[layer.name] += seen.T @ seen / np.float32(len(seen) * len(made.images))
     return sums
 
 
-def windows(tensor: Array, layer: Layer, count: int, generator: np.random.Generator) -> Array:
-    """What a layer reads of a tensor (channels, h, w) at so many places drawn from all, (places, k), channels last."""
+def windows(tensor: Array, layer: Layer, points: Points) -> Array:
+    """What a layer reads of a tensor (channels, h, w) for what it says at each point, (points, k), channels last."""
     (top, left, bottom, right), (height, width) = layer.pads, layer.weights.shape[2:]
     padded = np.pad(tensor, ((0, 0), (top, bottom), (left, right)))
     every = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))[:, :: layer.strides[0], :: layer.strides[1]]
-    rows, columns = np.divmod(generator.integers(every.shape[1] * every.shape[2], size=count), every.shape[2])
-    return np.ascontiguousarray(every[:, rows, columns].transpose(1, 2, 3, 0)).reshape(count, -1)
+    rows, columns = places(points, every.shape[1:3])
+    return np.ascontiguousarray(every[:, rows, columns].transpose(1, 2, 3, 0)).reshape(len(points), -1)

@@ -15,7 +15,9 @@ from parity.backends.onnx_runtime import provider, start
 from parity.backends.quiet import quiet_logs
 from parity.convert.activation_ranges import Function, Range, Seen, Values, best_ranges, silu, together
 from parity.convert.head_arithmetic import border, head_arithmetic
+from parity.convert.object_points import Points, object_points, places
 from parity.convert.weight_scales import scales
+from parity.diagnose.heads import read_head
 
 if TYPE_CHECKING:
     from parity.convert.int8_files import Ingredients
@@ -24,12 +26,16 @@ PRODUCTS = frozenset({"Conv"})
 # rounded between products as well, which is faster than to go through float: at 640, 1.47 times the float32 file against 1.18
 ELEMENTWISE = ("Sigmoid", "Mul", "Add", "Concat", "Split", "MaxPool", "Resize")
 VALUES_OF_AN_IMAGE = 2_000  # of each tensor
-RANGES = "least square error behind the activation; weights by channel, scaled so that sums of two products fit in 16 bits"
+RANGES = (
+    "least square error behind the activation, half of it where the network sees objects; weights by channel, scaled so that sums of two "
+    "products fit in 16 bits, and rounded together for what each layer reads"
+)
 DEPENDS = (
     "its sums of products are made to fit in 16 bits, as ONNX Runtime adds them on x86 without VNNI; with VNNI or on another processor "
     "speed and rounding still differ: gate it there"
 )
 SEED = 0
+MAP = 4  # dimensions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +81,21 @@ def activations_of(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...
                 yield node.name, (sigmoid.name, product.name)
 
 
-def observe_tensors(graph: FloatGraph, images: Iterable[Values], *, threads: int | None) -> Iterator[dict[str, Seen]]:
-    """What every tensor of the graph holds for each image (1, 3, H, W), the input's among them."""
+def observe_tensors(made: Ingredients) -> Iterator[dict[str, Seen]]:
+    """What every tensor of the graph holds for each calibration image, the input's among them."""
     generator = np.random.default_rng(SEED)
-    for values in tensors_of(graph, float_tensors(graph.model), images, threads=threads):
-        yield {name: seen(tensor, generator) for name, tensor in values.items()}
+    for values in tensors_of(made.graph, float_tensors(made.graph.model), made.images, threads=made.threads):
+        points = points_of(made, values, VALUES_OF_AN_IMAGE, generator)
+        yield {name: seen(tensor, points, generator) for name, tensor in values.items()}
+
+
+def points_of(made: Ingredients, values: Mapping[str, Values], count: int, generator: np.random.Generator) -> Points:
+    """Points of an image that count (count, 2), by what the graph says of it."""
+    spec, outputs = made.spec, tuple(values[each.name] for each in made.graph.model.graph.output)
+    size = made.images[0].shape[2:]
+    return object_points(
+        read_head(outputs, spec.head, classes=len(spec.names), size=(size[0], size[1])), (size[0], size[1]), count, generator
+    )
 
 
 def tensors_of(graph: FloatGraph, names: Collection[str], images: Iterable[Values], *, threads: int | None) -> Iterator[dict[str, Values]]:
@@ -100,11 +116,14 @@ def float_tensors(model: onnx.ModelProto) -> frozenset[str]:
     return frozenset(each.name for each in known if each.name in made)
 
 
-def seen(tensor: Values, generator: np.random.Generator) -> Seen:
-    """The extremes of a tensor, and some of its values."""
-    flat = tensor.ravel()
-    chosen = flat if flat.size <= VALUES_OF_AN_IMAGE else flat[generator.integers(flat.size, size=VALUES_OF_AN_IMAGE)]
-    return Seen(chosen, float(flat.min()), float(flat.max()))
+def seen(tensor: Values, points: Points, generator: np.random.Generator) -> Seen:
+    """The extremes of a tensor, and one of its channels at each point; of what is no map, values from anywhere."""
+    if tensor.ndim == MAP:
+        rows, columns = places(points, tensor.shape[2:])
+        chosen = tensor[0, generator.integers(tensor.shape[1], size=len(points)), rows, columns]
+    else:
+        chosen = tensor.ravel()[generator.integers(tensor.size, size=len(points))]
+    return Seen(chosen, float(tensor.min()), float(tensor.max()))
 
 
 def open_graph(model: bytes, *, threads: int | None = None) -> Any:
@@ -175,10 +194,10 @@ def with_activation(graph: FloatGraph, layer: str) -> frozenset[str]:
     return frozenset({layer, *graph.beside.get(layer, ())})
 
 
-def tensor_ranges(graph: FloatGraph, images: Iterable[Values], *, threads: int | None) -> dict[str, Range]:
+def tensor_ranges(made: Ingredients) -> dict[str, Range]:
     """The range of every tensor of the graph."""
-    of_images = list(observe_tensors(graph, images, threads=threads))
-    return best_ranges({name: together([each[name] for each in of_images]) for name in of_images[0]}, graph.read_by)
+    of_images = list(observe_tensors(made))
+    return best_ranges({name: together([each[name] for each in of_images]) for name in of_images[0]}, made.graph.read_by)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

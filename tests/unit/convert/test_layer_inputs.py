@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from parity.convert import convert
+from parity.convert.conversion import spec_at
 from parity.convert.int8_files import Ingredients
 from parity.convert.layer_inputs import Layer, batches, mean_products, plain_layers, windows
 from parity.convert.onnx_int8 import FloatGraph, float_graph
@@ -25,9 +26,10 @@ SIDE = tiny_detector.SIDE
 @pytest.fixture(scope="module")
 def made(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Ingredients:
     """The tiny detector in float32, and images of noise."""
-    file = convert(load_checkpoint(saved), "onnx", size=(SIDE, SIDE), out=tmp_path_factory.mktemp("float"))
-    generator = np.random.default_rng(0)
-    return Ingredients(file, float_graph(file), [generator.random((1, 3, SIDE, SIDE), np.float32) for _ in range(4)], threads=1)
+    checkpoint, generator = load_checkpoint(saved), np.random.default_rng(0)
+    file = convert(checkpoint, "onnx", size=(SIDE, SIDE), out=tmp_path_factory.mktemp("float"))
+    images = [generator.random((1, 3, SIDE, SIDE), np.float32) for _ in range(4)]
+    return Ingredients(file, float_graph(file), images, spec_at(checkpoint.spec, (SIDE, SIDE)), threads=1)
 
 
 def convolution(layer: Layer, tensor: np.ndarray) -> np.ndarray:
@@ -45,14 +47,15 @@ def test_windows_are_what_a_convolution_multiplies(strides: tuple[int, int], pad
     layer = Layer("one", "x", generator.standard_normal((4, 5, 3, 2)).astype(np.float32), strides, pads)
     tensor = generator.standard_normal((5, 6, 7)).astype(np.float32)
     expected = convolution(layer, tensor)
-    found = windows(tensor, layer, 400, np.random.default_rng(1)) @ channels_last(layer.weights).T
-    places = np.random.default_rng(1).integers(len(expected), size=400)
-    assert found == pytest.approx(expected[places], abs=1e-4)
+    rows, columns = -(-(6 + pads[0] + pads[2] - 2) // strides[0]), -(-(7 + pads[1] + pads[3] - 1) // strides[1])
+    points = (np.stack(np.divmod(np.arange(len(expected)), columns), axis=1) + 0.5) / (rows, columns)
+    found = windows(tensor, layer, points) @ channels_last(layer.weights).T
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_products_are_those_of_what_the_layer_reads(made: Ingredients) -> None:
     layer = next(plain_layers(made.graph))
-    products = mean_products(made.graph, [layer], made.images, threads=1)[layer.name]
+    products = mean_products(made, [layer])[layer.name]
     shown = np.concatenate([np.square(convolution(layer, image[0])) for image in made.images])
     rows = channels_last(layer.weights)
     assert np.einsum("ni,ij,nj->n", rows, products, rows) == pytest.approx(shown.mean(0), rel=0.05)
@@ -61,7 +64,7 @@ def test_products_are_those_of_what_the_layer_reads(made: Ingredients) -> None:
 def test_fitted_weights_lie_on_their_grid_and_lower_the_error(made: Ingredients) -> None:
     layers = tuple(plain_layers(made.graph))
     assert set(made.weights) == {layer.name for layer in layers} == set(made.graph.layers)
-    layer, products = layers[1], mean_products(made.graph, layers[1:2], made.images, threads=1)[layers[1].name]
+    layer, products = layers[1], mean_products(made, layers[1:2])[layers[1].name]
     by_output = scales(layer.weights).reshape(-1, 1, 1, 1)
     steps = made.weights[layer.name] / by_output
     assert steps == pytest.approx(np.round(steps), abs=1e-3)

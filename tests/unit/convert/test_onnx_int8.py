@@ -12,6 +12,7 @@ import tiny_detector
 from parity.backends.onnx_file import inspect_model
 from parity.backends.onnx_runtime import OnnxSession
 from parity.convert import convert
+from parity.convert.conversion import spec_at
 from parity.convert.int8_files import Ingredients
 from parity.convert.onnx_int8 import all_but, float_graph, in_int8, maker, only
 from parity.models import load_checkpoint
@@ -22,10 +23,11 @@ SIDE = tiny_detector.SIDE
 @pytest.fixture(scope="module")
 def made(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Ingredients:
     """The tiny detector in float32, and images of noise."""
-    file = convert(load_checkpoint(saved), "onnx", size=(SIDE, SIDE), out=tmp_path_factory.mktemp("float"))
+    checkpoint = load_checkpoint(saved)
+    file = convert(checkpoint, "onnx", size=(SIDE, SIDE), out=tmp_path_factory.mktemp("float"))
     generator = np.random.default_rng(0)
     images = [generator.random((1, 3, SIDE, SIDE), np.float32) for _ in range(4)]
-    return Ingredients(file, float_graph(file), images, threads=1)
+    return Ingredients(file, float_graph(file), images, spec_at(checkpoint.spec, (SIDE, SIDE)), threads=1)
 
 
 def quantised_layers(model: onnx.ModelProto) -> set[str]:
