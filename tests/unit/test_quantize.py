@@ -84,6 +84,7 @@ def test_a_budget_that_cannot_be_met_leaves_nothing(
     tmp_path: Path, training_scenes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantizing, "sensitivity_order", lambda bench, _: bench.graph.layers)
+    monkeypatch.setattr(quantizing, "passes", lambda *_: False)
     monkeypatch.setattr(quantizing, "acceptable", lambda *_: False)
     monkeypatch.setattr(quantizing, "most_in_float", lambda *_: 1)
     code, found = run(tmp_path, training_scenes, "--budget", "0.2")
