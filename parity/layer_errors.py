@@ -24,7 +24,7 @@ def layer_errors(made: Ingredients, tensors: Tensors, spec: PipelineSpec, layers
 
 def error_of(made: Ingredients, layer: str, exact: Sequence[RawHead], tensors: Tensors, spec: PipelineSpec) -> float:
     """The error of one layer: that of scores and that of boxes, each as a share of its size."""
-    alone = in_int8(made.graph, made.ranges, in_float=only(made.graph, layer)).SerializeToString()
+    alone = in_int8(made.graph, made.ranges, made.weights, in_float=only(made.graph, layer)).SerializeToString()
     pairs = zip(exact, heads(made.graph, alone, tensors, spec, threads=made.threads), strict=True)
     return float(np.mean([sum(distances(reference, candidate, FLOAT32)) for reference, candidate in pairs]))
 

@@ -14,6 +14,7 @@ from parity.convert.activation_ranges import Range
 from parity.convert.conversion import Target
 from parity.errors import UsageError
 from parity.limits import Profile
+from parity.spec import PipelineSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,18 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Ingredients:
-    """What an INT8 file is made of: the float32 ONNX file, its graph, and the calibration images as the network gets them."""
+    """What an INT8 file is made of: the float32 ONNX file, its graph, its spec, and the calibration images as the network gets them."""
 
     source: Path
     graph: FloatGraph
     images: Sequence[NDArray[np.float32]]
+    spec: PipelineSpec
     threads: int | None
 
     @cached_property
     def ranges(self) -> Mapping[str, Range]:
         """The range of every tensor on the calibration images."""
-        ranges: Mapping[str, Range] = import_module("parity.convert.onnx_int8").tensor_ranges(self.graph, self.images, threads=self.threads)
+        ranges: Mapping[str, Range] = import_module("parity.convert.onnx_int8").tensor_ranges(self)
         return ranges
+
+    @cached_property
+    def weights(self) -> Mapping[str, NDArray[np.float32]]:
+        """The weights of layers as 8 bits hold them, rounded for what the layer reads on the calibration images."""
+        weights: Mapping[str, NDArray[np.float32]] = import_module("parity.convert.layer_inputs").fitted_weights(self)
+        return weights
 
 
 class Maker(Protocol):

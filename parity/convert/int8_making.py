@@ -52,7 +52,7 @@ def making(checkpoint: Checkpoint, kind: Kind, images: Sequence[Path], *, size: 
     spec = spec_at(checkpoint.spec, size)
     source = convert(checkpoint, "onnx", size=size, out=folder, stem="float32")
     tensors = [preprocess(image, spec.preprocess).tensor for image in read_ahead(images, exif=spec.preprocess.exif)]
-    ingredients = Ingredients(source, graphs.float_graph(source), tensors, threads)
+    ingredients = Ingredients(source, graphs.float_graph(source), tensors, spec, threads)
     maker: Maker = import_module(kind.module).maker(ingredients, folder)
     return Making(kind, ingredients, maker, Stamp(spec, checkpoint.sha256), folder)
 

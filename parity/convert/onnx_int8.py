@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto
 
 from parity.backends.onnx_runtime import provider, start
 from parity.backends.quiet import quiet_logs
-from parity.convert.activation_ranges import Function, Range, Seen, best_ranges, silu, together
+from parity.convert.activation_ranges import Function, Range, Seen, Values, best_ranges, silu, together
 from parity.convert.head_arithmetic import border, head_arithmetic
+from parity.convert.object_points import Points, object_points, places
 from parity.convert.weight_scales import scales
+from parity.diagnose.heads import read_head
 
 if TYPE_CHECKING:
     from parity.convert.int8_files import Ingredients
@@ -25,12 +26,16 @@ PRODUCTS = frozenset({"Conv"})
 # rounded between products as well, which is faster than to go through float: at 640, 1.47 times the float32 file against 1.18
 ELEMENTWISE = ("Sigmoid", "Mul", "Add", "Concat", "Split", "MaxPool", "Resize")
 VALUES_OF_AN_IMAGE = 2_000  # of each tensor
-RANGES = "least square error behind the activation; weights by channel, scaled so that sums of two products fit in 16 bits"
+RANGES = (
+    "least square error behind the activation, half of it where the network sees objects; weights by channel, scaled so that sums of two "
+    "products fit in 16 bits, and rounded together for what each layer reads"
+)
 DEPENDS = (
     "its sums of products are made to fit in 16 bits, as ONNX Runtime adds them on x86 without VNNI; with VNNI or on another processor "
     "speed and rounding still differ: gate it there"
 )
 SEED = 0
+MAP = 4  # dimensions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +81,32 @@ def activations_of(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...
                 yield node.name, (sigmoid.name, product.name)
 
 
-def observe_tensors(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> Iterator[dict[str, Seen]]:
-    """What every tensor of the graph holds for each image (1, 3, H, W), the input's among them."""
-    opened, names = onnx.ModelProto(), float_tensors(graph.model)
+def observe_tensors(made: Ingredients) -> Iterator[dict[str, Seen]]:
+    """What every tensor of the graph holds for each calibration image, the input's among them."""
+    generator = np.random.default_rng(SEED)
+    for values in tensors_of(made.graph, float_tensors(made.graph.model), made.images, threads=made.threads):
+        points = points_of(made, values, VALUES_OF_AN_IMAGE, generator)
+        yield {name: seen(tensor, points, generator) for name, tensor in values.items()}
+
+
+def points_of(made: Ingredients, values: Mapping[str, Values], count: int, generator: np.random.Generator) -> Points:
+    """Points of an image that count (count, 2), by what the graph says of it."""
+    spec, outputs = made.spec, tuple(values[each.name] for each in made.graph.model.graph.output)
+    size = made.images[0].shape[2:]
+    return object_points(
+        read_head(outputs, spec.head, classes=len(spec.names), size=(size[0], size[1])), (size[0], size[1]), count, generator
+    )
+
+
+def tensors_of(graph: FloatGraph, names: Collection[str], images: Iterable[Values], *, threads: int | None) -> Iterator[dict[str, Values]]:
+    """The named tensors for each image (1, 3, H, W), with the graph's input and outputs."""
+    opened = onnx.ModelProto()
     opened.CopyFrom(graph.model)
     opened.graph.output.extend(each for each in graph.model.graph.value_info if each.name in names)
     outputs = [each.name for each in opened.graph.output]
-    session = open_graph(opened.SerializeToString(), threads=threads)
-    fed, generator = graph.model.graph.input[0].name, np.random.default_rng(SEED)
+    session, fed = open_graph(opened.SerializeToString(), threads=threads), graph.model.graph.input[0].name
     for image in images:
-        values = dict(zip(outputs, session.run(outputs, {fed: image}), strict=True)) | {fed: image}
-        yield {name: seen(tensor, generator) for name, tensor in values.items()}
+        yield dict(zip(outputs, session.run(outputs, {fed: image}), strict=True)) | {fed: image}
 
 
 def float_tensors(model: onnx.ModelProto) -> frozenset[str]:
@@ -96,11 +116,14 @@ def float_tensors(model: onnx.ModelProto) -> frozenset[str]:
     return frozenset(each.name for each in known if each.name in made)
 
 
-def seen(tensor: NDArray[np.float32], generator: np.random.Generator) -> Seen:
-    """The extremes of a tensor, and some of its values."""
-    flat = tensor.ravel()
-    chosen = flat if flat.size <= VALUES_OF_AN_IMAGE else flat[generator.integers(flat.size, size=VALUES_OF_AN_IMAGE)]
-    return Seen(chosen, float(flat.min()), float(flat.max()))
+def seen(tensor: Values, points: Points, generator: np.random.Generator) -> Seen:
+    """The extremes of a tensor, and one of its channels at each point; of what is no map, values from anywhere."""
+    if tensor.ndim == MAP:
+        rows, columns = places(points, tensor.shape[2:])
+        chosen = tensor[0, generator.integers(tensor.shape[1], size=len(points)), rows, columns]
+    else:
+        chosen = tensor.ravel()[generator.integers(tensor.size, size=len(points))]
+    return Seen(chosen, float(tensor.min()), float(tensor.max()))
 
 
 def open_graph(model: bytes, *, threads: int | None = None) -> Any:
@@ -108,14 +131,13 @@ def open_graph(model: bytes, *, threads: int | None = None) -> Any:
     return start(model, Path("the graph that is quantised"), provider=provider("cpu"), threads=threads)
 
 
-def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collection[str]) -> onnx.ModelProto:
-    """A copy of the graph that calculates in INT8 but for the nodes ``in_float``."""
+def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], weights: Mapping[str, Values], *, in_float: Collection[str]) -> onnx.ModelProto:
+    """A copy of the graph that calculates in INT8 but for the nodes ``in_float``, with these weights in the other layers."""
     from onnxruntime.quantization import CalibrationMethod, QuantType  # noqa: PLC0415 - after ONNX Runtime itself
     from onnxruntime.quantization.calibrate import TensorsData  # noqa: PLC0415
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer  # noqa: PLC0415
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph.model)
+    copy = with_weights(graph, {name: each for name, each in weights.items() if name not in in_float})
     ends = {name: (np.float32(each.low), np.float32(each.high)) for name, each in ranges.items()}
     with quiet_logs():
         quantiser = QDQQuantizer(
@@ -134,6 +156,17 @@ def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], *, in_float: Collect
     made: onnx.ModelProto = quantiser.model.model
     made.metadata_props.extend(each for each in graph.model.metadata_props if each.key not in {entry.key for entry in made.metadata_props})
     return made
+
+
+def with_weights(graph: FloatGraph, weights: Mapping[str, Values]) -> onnx.ModelProto:
+    """A copy of the graph with other weights in some layers."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph.model)
+    given = {node.input[1]: weights[node.name] for node in copy.graph.node if node.name in weights}
+    for tensor in copy.graph.initializer:
+        if tensor.name in given:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(given[tensor.name], tensor.name))
+    return copy
 
 
 def weight_overrides(graph: FloatGraph, in_float: Collection[str]) -> dict[str, list[dict[str, Any]]]:
@@ -161,10 +194,10 @@ def with_activation(graph: FloatGraph, layer: str) -> frozenset[str]:
     return frozenset({layer, *graph.beside.get(layer, ())})
 
 
-def tensor_ranges(graph: FloatGraph, images: Iterable[NDArray[np.float32]], *, threads: int | None) -> dict[str, Range]:
+def tensor_ranges(made: Ingredients) -> dict[str, Range]:
     """The range of every tensor of the graph."""
-    of_images = list(observe_tensors(graph, images, threads=threads))
-    return best_ranges({name: together([each[name] for each in of_images]) for name in of_images[0]}, graph.read_by)
+    of_images = list(observe_tensors(made))
+    return best_ranges({name: together([each[name] for each in of_images]) for name in of_images[0]}, made.graph.read_by)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,8 +215,8 @@ class OnnxInt8:
 
     def write(self, file: Path, returned: Collection[str]) -> None:
         """A file in which these layers are in float."""
-        graph, ranges = self.ingredients.graph, self.ingredients.ranges
-        onnx.save(in_int8(graph, ranges, in_float=all_but(graph, returned)), file)
+        graph, ranges, weights = self.ingredients.graph, self.ingredients.ranges, self.ingredients.weights
+        onnx.save(in_int8(graph, ranges, weights, in_float=all_but(graph, returned)), file)
 
 
 def maker(ingredients: Ingredients, folder: Path) -> OnnxInt8:

@@ -22,9 +22,11 @@ from parity import cli
 from parity import quantize as quantizing
 from parity.backends.base import open_session
 from parity.convert import onnx_int8
+from parity.convert.conversion import spec_at
 from parity.convert.int8_files import Ingredients
 from parity.convert.manifest import Manifest, manifest_path
 from parity.convert.quantisation import Step
+from parity.models import load_checkpoint
 from parity.verdict import Verdict
 from parity.wire import from_json
 
@@ -82,6 +84,7 @@ def test_a_budget_that_cannot_be_met_leaves_nothing(
     tmp_path: Path, training_scenes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantizing, "sensitivity_order", lambda bench, _: bench.graph.layers)
+    monkeypatch.setattr(quantizing, "passes", lambda *_: False)
     monkeypatch.setattr(quantizing, "acceptable", lambda *_: False)
     monkeypatch.setattr(quantizing, "most_in_float", lambda *_: 1)
     code, found = run(tmp_path, training_scenes, "--budget", "0.2")
@@ -113,7 +116,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert cli.main(["convert", str(folder / "tiny.pt"), "--to", "onnx", "--imgsz", "64", "--out", str(folder)]) == 0
     file = folder / "tiny_64.onnx"
     image = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
-    onnx_int8.maker(Ingredients(file, onnx_int8.float_graph(file), [image], threads=1), folder).write(folder / "int8.onnx", ())
+    spec = spec_at(load_checkpoint(folder / "tiny.pt").spec, (64, 64))
+    onnx_int8.maker(Ingredients(file, onnx_int8.float_graph(file), [image], spec, threads=1), folder).write(folder / "int8.onnx", ())
     return file
 
 

@@ -12,6 +12,7 @@ import tiny_detector
 from parity.backends.onnx_file import inspect_model
 from parity.backends.onnx_runtime import OnnxSession
 from parity.convert import convert
+from parity.convert.conversion import spec_at
 from parity.convert.int8_files import Ingredients
 from parity.convert.onnx_int8 import all_but, float_graph, in_int8, maker, only
 from parity.models import load_checkpoint
@@ -22,10 +23,11 @@ SIDE = tiny_detector.SIDE
 @pytest.fixture(scope="module")
 def made(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Ingredients:
     """The tiny detector in float32, and images of noise."""
-    file = convert(load_checkpoint(saved), "onnx", size=(SIDE, SIDE), out=tmp_path_factory.mktemp("float"))
+    checkpoint = load_checkpoint(saved)
+    file = convert(checkpoint, "onnx", size=(SIDE, SIDE), out=tmp_path_factory.mktemp("float"))
     generator = np.random.default_rng(0)
     images = [generator.random((1, 3, SIDE, SIDE), np.float32) for _ in range(4)]
-    return Ingredients(file, float_graph(file), images, threads=1)
+    return Ingredients(file, float_graph(file), images, spec_at(checkpoint.spec, (SIDE, SIDE)), threads=1)
 
 
 def quantised_layers(model: onnx.ModelProto) -> set[str]:
@@ -49,19 +51,21 @@ def test_every_layer_has_its_activation(made: Ingredients) -> None:
 
 def test_all_layers_are_quantised_but_those_returned(made: Ingredients) -> None:
     graph = made.graph
-    assert quantised_layers(in_int8(graph, made.ranges, in_float=all_but(graph, ()))) == set(graph.layers)
+    assert quantised_layers(in_int8(graph, made.ranges, made.weights, in_float=all_but(graph, ()))) == set(graph.layers)
     returned = graph.layers[1:3]
-    assert quantised_layers(in_int8(graph, made.ranges, in_float=all_but(graph, returned))) == set(graph.layers) - set(returned)
+    assert quantised_layers(in_int8(graph, made.ranges, made.weights, in_float=all_but(graph, returned))) == set(graph.layers) - set(
+        returned
+    )
 
 
 def test_one_layer_alone_is_quantised(made: Ingredients) -> None:
     layer = made.graph.layers[3]
-    assert quantised_layers(in_int8(made.graph, made.ranges, in_float=only(made.graph, layer))) == {layer}
+    assert quantised_layers(in_int8(made.graph, made.ranges, made.weights, in_float=only(made.graph, layer))) == {layer}
 
 
 def test_the_float_graph_stays_as_it_is(made: Ingredients) -> None:
     before = made.graph.model.SerializeToString(deterministic=True)
-    in_int8(made.graph, made.ranges, in_float=all_but(made.graph, ()))
+    in_int8(made.graph, made.ranges, made.weights, in_float=all_but(made.graph, ()))
     assert made.graph.model.SerializeToString(deterministic=True) == before
 
 
@@ -75,5 +79,5 @@ def test_the_file_calculates_in_int8_near_the_float_one(made: Ingredients, tmp_p
 
 
 def test_the_file_keeps_what_the_float_one_says_of_itself(made: Ingredients) -> None:
-    kept = {entry.key for entry in in_int8(made.graph, made.ranges, in_float=all_but(made.graph, ())).metadata_props}
+    kept = {entry.key for entry in in_int8(made.graph, made.ranges, made.weights, in_float=all_but(made.graph, ())).metadata_props}
     assert {entry.key for entry in made.graph.model.metadata_props} <= kept

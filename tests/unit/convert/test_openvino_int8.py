@@ -15,6 +15,7 @@ import tiny_detector
 
 from parity.backends.base import open_session
 from parity.convert import convert
+from parity.convert.conversion import spec_at
 from parity.convert.int8_files import Ingredients
 from parity.convert.onnx_int8 import float_graph
 from parity.convert.openvino_int8 import OWN_NAME, OpenVinoInt8, maker
@@ -27,10 +28,11 @@ SIDE = tiny_detector.SIDE
 def made(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> OpenVinoInt8:
     """The maker of the tiny detector's files."""
     folder = tmp_path_factory.mktemp("float")
-    file = convert(load_checkpoint(saved), "onnx", size=(SIDE, SIDE), out=folder)
+    checkpoint = load_checkpoint(saved)
+    file = convert(checkpoint, "onnx", size=(SIDE, SIDE), out=folder)
     generator = np.random.default_rng(0)
     images = [generator.random((1, 3, SIDE, SIDE), np.float32) for _ in range(4)]
-    return maker(Ingredients(file, float_graph(file), images, threads=1), folder)
+    return maker(Ingredients(file, float_graph(file), images, spec_at(checkpoint.spec, (SIDE, SIDE)), threads=1), folder)
 
 
 def test_the_file_calculates_in_int8_near_the_float_one(made: OpenVinoInt8, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
