@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from parity.backends.base import CheckedSession
-from parity.cli import main
+from parity.cli import end, main
 
 run = CheckedSession.run
 
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     CheckedSession.run = timed  # type: ignore[method-assign]
     code = main(sys.argv[1:])
     sys.stderr.write("\n" + json.dumps({"inside_s": inside.seconds}) + "\n")
-    sys.exit(code)
+    end(code)

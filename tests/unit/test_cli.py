@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -306,3 +307,33 @@ def test_importing_the_command_line_loads_no_runtime() -> None:
     code = f"import sys, parity.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(cli.__file__).parents[1])
     assert done.stdout == "[]\n"
+
+
+def ended(statement: str) -> subprocess.CompletedProcess[str]:
+    """A process that prints, registers what is to be done at exit, and ends as the installed program does."""
+    program = f"import atexit, sys; from parity import cli; atexit.register(print, 'left'); print('said'); {statement}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
+def test_the_program_ends_with_its_code_once_all_is_written_and_tidied() -> None:
+    done = ended("cli.end(12)")
+    assert (done.returncode, done.stdout, done.stderr) == (12, "said\nleft\n", "")
+
+
+def test_the_program_takes_nothing_apart_at_its_end() -> None:
+    watched = "class Watched:\n    def __del__(self, write=os.write): write(1, b'taken apart')\n"
+    kept = f"import os; exec({watched!r}); kept = Watched(); "
+    assert ended(kept + "cli.end(0)").stdout == "said\nleft\n"
+    assert "taken apart" in ended(kept + "sys.exit(0)").stdout
+
+
+def test_a_reader_that_has_gone_by_the_end_is_left_to_python() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = "from parity import cli; print('said'); cli.end(3)"
+    held_back = os.environ | {"PYTHONUNBUFFERED": ""}
+    with os.fdopen(writer, "wb") as output:
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=held_back, text=True, check=False)
+    assert "BrokenPipeError" in done.stderr
+    assert done.returncode == 120  # Python's own, for output that was lost
