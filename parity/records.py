@@ -5,9 +5,10 @@ All of COCO's numbers are sums over these records, so a resample of the images n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,10 +64,9 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lot:
-    """The records of some images, sorted by category and then image; ``starts`` (categories + 1,) is where each category begins."""
+class Part:
+    """The detections of one category on some images, as the fields of ``CategoryRecords`` have them, but image by image."""
 
-    starts: NDArray[np.intp]
     scores: Reals
     images: NDArray[np.int32]
     ranks: NDArray[np.uint8]
@@ -80,8 +80,7 @@ class Recorder:
 
     dataset: Dataset
     classes: ClassMap
-    category_ids: tuple[int, ...]
-    lots: list[Lot] = field(default_factory=list)
+    parts: dict[int, list[Part]]  # by category, in the order of ids
     waiting: list[Detections] = field(default_factory=list)
     settled: int = 0  # images
     weight: int = 0  # detections that wait
@@ -89,7 +88,7 @@ class Recorder:
     @classmethod
     def of(cls, dataset: Dataset, classes: ClassMap) -> Self:
         """A recorder that has seen nothing; classes that the data set has not do not count."""
-        return cls(dataset, classes, tuple(sorted(category.id for category in dataset.categories)))
+        return cls(dataset, classes, {number: [] for number in sorted(category.id for category in dataset.categories)})
 
     def add(self, detections: Detections) -> None:
         """Take the detections of the next image."""
@@ -100,20 +99,22 @@ class Recorder:
 
     def settle(self) -> None:
         """Match what waits."""
-        images = slice(self.settled, self.settled + len(self.waiting))
-        found = find_hits(truths_of(self.dataset)[images], self.waiting, self.classes, self.category_ids)
-        self.lots.append(lot_of(found, len(self.waiting), len(self.category_ids), first=self.settled))
+        images, ids = slice(self.settled, self.settled + len(self.waiting)), tuple(self.parts)
+        found = find_hits(truths_of(self.dataset)[images], self.waiting, self.classes, ids)
+        for number, part in zip(ids, parts_of(found, len(self.waiting), len(ids), first=self.settled), strict=True):
+            self.parts[number].append(part)
         self.waiting, self.settled, self.weight = [], images.stop, 0
 
     def records(self) -> Records:
-        """The records of all images; raises ``ValueError`` where some have not been added."""
+        """The records of all images, which the recorder hands over; raises ``ValueError`` where some have not been added."""
         if self.waiting:
             self.settle()
         if self.settled != len(self.dataset):
             raise ValueError(f"{self.settled} images were added of {len(self.dataset)}")
-        counts = count_objects(self.dataset, self.category_ids)
-        categories = tuple(category_records(self.lots, place, objects) for place, objects in enumerate(counts))
-        return Records(self.category_ids, categories, len(self.dataset))
+        ids = tuple(self.parts)
+        counts = count_objects(self.dataset, ids)
+        categories = tuple(category_records(self.parts.pop(number), objects) for number, objects in zip(ids, counts, strict=True))
+        return Records(ids, categories, len(self.dataset))
 
 
 def record(dataset: Dataset, detections: Iterable[Detections], classes: ClassMap) -> Records:
@@ -124,29 +125,24 @@ def record(dataset: Dataset, detections: Iterable[Detections], classes: ClassMap
     return recorder.records()
 
 
-def lot_of(found: Hits, images: int, categories: int, *, first: int) -> Lot:
-    """What is kept of so many images, the ``first`` of which has that place in the data set."""
-    table = found.found
-    return Lot(
-        table.starts(np.arange(categories + 1) * images),
-        table.scores,
-        (table.cells % images + first).astype(np.int32),
-        table.ranks.astype(np.uint8),
-        patterns(found.hits),
-        patterns(found.ignored),
-    )
+def parts_of(found: Hits, images: int, categories: int, *, first: int) -> Iterator[Part]:
+    """What is kept of so many images, the ``first`` of which has that place in the data set, for each category."""
+    table, hits, ignored = found.found, patterns(found.hits), patterns(found.ignored)
+    places = (table.cells % images + first).astype(np.int32)
+    for start, stop in pairwise(table.starts(np.arange(categories + 1) * images)):
+        rows = np.arange(start, stop)
+        yield Part(table.scores[rows], places[rows], table.ranks[rows].astype(np.uint8), hits[:, rows], ignored[:, rows])
 
 
-def category_records(lots: Sequence[Lot], place: int, objects: NDArray[np.int32]) -> CategoryRecords:
-    """The rows of the category at a place, best score first; of equal scores the earlier image leads."""
-    parts = [(lot, slice(*lot.starts[place : place + 2])) for lot in lots]
-    scores = np.concatenate([lot.scores[rows] for lot, rows in parts])
-    order = np.argsort(-scores, kind="stable")
-    images, ranks, hits, ignored = (
-        np.concatenate([getattr(lot, name)[..., rows] for lot, rows in parts], axis=-1)[..., order]
-        for name in ("images", "ranks", "hits", "ignored")
-    )
-    return CategoryRecords(scores[order], images, ranks, hits, ignored, objects)
+def category_records(parts: Sequence[Part], objects: NDArray[np.int32]) -> CategoryRecords:
+    """The rows of a category, best score first; of equal scores the earlier image leads."""
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts], axis=-1)
+
+    order = np.argsort(-joined("scores"), kind="stable")
+    scores, images, ranks, hits, ignored = (joined(name)[..., order] for name in ("scores", "images", "ranks", "hits", "ignored"))
+    return CategoryRecords(scores, images, ranks, hits, ignored, objects)
 
 
 def count_objects(dataset: Dataset, category_ids: Sequence[int]) -> NDArray[np.int32]:

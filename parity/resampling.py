@@ -22,7 +22,7 @@ from parity.records import EVERY_THRESHOLD, RECALL_THRESHOLDS, CategoryRecords, 
 PARTS = len(RECALL_THRESHOLDS) - 1  # counted in hundredths, the m-th recall threshold is reached at m x the objects
 LATE = (np.arange(PARTS + 1) / PARTS < RECALL_THRESHOLDS).astype(np.float32)  # linspace lies an ulp above m / 100: equal is not enough
 EXACT = 2**24  # the whole numbers that float32 holds
-LARGEST_DRAW = 2**22  # weights that are held at once: 8 MB
+LARGEST_DRAW = 2**21  # weights that are held at once: 4 MB
 LARGEST_SUM = 2**18  # weights that are summed at once: 1 MB in single precision
 
 Counts = NDArray[np.uint16]  # how often each image counts in each resample, (images, resamples)
