@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,6 @@ from parity.timing import refuse_workers
 from parity.turns import pairs, plan_rounds, take_turns
 from parity.verdict import ReferenceId
 
-T = TypeVar("T")
 BENCH_SCHEMA = 2
 PYTORCH = "pytorch"  # as a target: it is timed anyway
 
@@ -189,7 +188,7 @@ def time_setting(entry: Entry, setting: Setting, tensors: Sequence[Tensor], *, r
     if not entered:
         return None
     with ExitStack() as resources:
-        room = furnished(entry.folder, tensors, threads=setting.threads)
+        room = resources.enter_context(furnished(entry.folder, tensors, threads=setting.threads))
         runners = [one.ready() for one in [resources.enter_context(Process(one, room)) for one in entered]]
         return timed(runners, setting, len(tensors), runs=runs, track=track)
 

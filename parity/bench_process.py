@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import errors
-from parity.bench_worker import Failure, Opened, Task, Times, Turn
-from parity.errors import BackendUnavailable, ParityError, ResourceLimit
+from parity.bench_worker import ENCODING, Failure, Opened, Task, Times, Turn
+from parity.errors import BackendUnavailable, BadInput, ParityError, ResourceLimit
 from parity.wire import from_plain, parse, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from parity.contestants import Contestant
@@ -53,11 +53,13 @@ class Room:
         return self.folder / "tensors.npz"
 
 
-def furnished(folder: Path, tensors: Sequence[NDArray[np.float32]], *, threads: int) -> Room:
-    """A room in a folder of its own within ``folder``, with the tensors in it."""
-    room = Room(Path(tempfile.mkdtemp(dir=folder)), threads)
-    np.savez(room.tensors, *tensors)
-    return room
+@contextmanager
+def furnished(folder: Path, tensors: Sequence[NDArray[np.float32]], *, threads: int) -> Iterator[Room]:
+    """A room in a folder of its own within ``folder``, with the tensors in it, that is cleared at the end."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        room = Room(Path(place), threads)
+        np.savez(room.tensors, *tensors)
+        yield room
 
 
 class Process:
@@ -70,8 +72,9 @@ class Process:
     opened: Opened
 
     def __init__(self, contestant: Contestant, room: Room) -> None:
-        """Start it; the network opens while the caller goes on, until ``ready``."""
+        """Start it; the network opens while the caller goes on, until ``ready``. Raises ``BadInput`` for a path that is not UTF-8."""
         self.contestant = contestant
+        paths = sendable(contestant.model.absolute()), sendable(room.tensors)
         own = Path(tempfile.mkdtemp(dir=room.folder))
         self._stderr = own / "stderr.txt"
         with self._stderr.open("wb") as stderr:
@@ -82,9 +85,8 @@ class Process:
                 stderr=stderr,
                 env=surroundings(own),
                 process_group=0,  # Ctrl-C is meant for the bench, which ends this one
-                encoding="utf-8",
+                encoding=ENCODING,
             )
-        paths = str(contestant.model.absolute()), str(room.tensors)
         self._send(Task(contestant.name, *paths, room.threads, contestant.channels_last, contestant.trusted))
 
     def ready(self) -> Self:
@@ -98,7 +100,7 @@ class Process:
         return self._answer(Times).milliseconds
 
     def _send(self, asked: Task | Turn) -> None:
-        with suppress(BrokenPipeError):  # it has ended, which the answer tells
+        with suppress(OSError):  # it has ended, which the answer tells
             self._process.stdin.write(to_json(asked) + "\n")
             self._process.stdin.flush()
 
@@ -118,8 +120,17 @@ class Process:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End it; there is nothing in it that anybody needs."""
         self._process.kill()
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             self._process.__exit__(kind, error, trace)
+
+
+def sendable(path: Path) -> str:
+    """A path as JSON can hold it."""
+    try:
+        str(path).encode(ENCODING)
+    except UnicodeEncodeError:
+        raise BadInput("has a name that is not UTF-8", file=path, next_step="time it under another name") from None
+    return str(path)
 
 
 def surroundings(folder: Path) -> dict[str, str]:

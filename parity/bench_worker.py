@@ -30,6 +30,7 @@ from parity.wire import from_json, to_json
 
 SETTLING = 1  # runs before those that are timed: after others' turns, the caches hold their weights and the threads are asleep
 BENCH = "the bench"
+ENCODING = "utf-8"  # of all lines, whatever the system's is
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,16 @@ def main() -> None:
 
 def listen(asked: SimpleQueue[str]) -> None:
     """Hand on every line of stdin, and end the process with the last."""
-    for line in sys.stdin:
-        asked.put(line)
+    with open(0, encoding=ENCODING, closefd=False) as lines:
+        for line in lines:
+            asked.put(line)
     os._exit(0)
 
 
 def taken_stdout() -> TextIO:
     """A stream to where stdout went; stdout itself is now stderr, since runtimes print as well."""
     sys.stdout.flush()
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding=ENCODING)
     os.dup2(2, 1)
     return answers
 

@@ -46,11 +46,12 @@ def observe_contest(gate: Gate, contest: Contest) -> BothSides:
     key = (contest.size, cut, thresholds)
     if key not in gate.observed:
         gate.observed[key] = observe(gate, contest.reference, f"reference {size_label(contest.size)}", cut, thresholds)
-        repeat_reference(gate, contest, gate.observed[key].images, thresholds)
-    first, comparisons = iter(gate.observed[key].images), list[ImageComparison]()
+    repeat_reference(gate, contest, gate.observed[key].images, thresholds)
+    comparisons = list[ImageComparison]()
 
     def compare(second: Shipped) -> None:
-        comparisons.append(compare_pair(gate, contest, (next(first), second), thresholds))
+        pair = gate.observed[key].images[len(comparisons)], second
+        comparisons.append(compare_pair(gate, contest, pair, thresholds))
 
     candidate = observe(gate, contest.candidate, contest.id, cut, thresholds, follow=compare)
     return BothSides(thresholds, cut, gate.observed[key], candidate, comparisons)
@@ -73,6 +74,8 @@ def observe(
         follow(seen.shipped)
         if recorder is not None:
             recorder.add(seen.evaluated)
+    if len(images) != len(data):
+        raise ValueError(f"{label} answered for {len(images)} images of {len(data)}")
     give_memory_back()
     found = Observed(images, None if recorder is None else recorded(gate, recorder, images, thresholds))
     give_memory_back()

@@ -22,10 +22,10 @@ from parity.records import EVERY_THRESHOLD, RECALL_THRESHOLDS, CategoryRecords, 
 PARTS = len(RECALL_THRESHOLDS) - 1  # counted in hundredths, the m-th recall threshold is reached at m x the objects
 LATE = (np.arange(PARTS + 1) / PARTS < RECALL_THRESHOLDS).astype(np.float32)  # linspace lies an ulp above m / 100: equal is not enough
 EXACT = 2**24  # the whole numbers that float32 holds
-LARGEST_DRAW = 2**21  # weights that are held at once: 4 MB
+LARGEST_DRAW = 2**23  # weights that are held at once: 8 MB
 LARGEST_SUM = 2**18  # weights that are summed at once: 1 MB in single precision
 
-Counts = NDArray[np.uint16]  # how often each image counts in each resample, (images, resamples)
+Counts = NDArray[np.uint8]  # how often each image counts in each resample, (images, resamples); no more than a dozen times
 Weights = NDArray[np.floating]
 SumType = type[np.float32] | type[np.float64]
 
@@ -39,7 +39,7 @@ def draw_weights(unit_of_image: Indices, resamples: int, *, seed: int) -> Iterat
     units = int(unit_of_image.max()) + 1
     most = max(1, LARGEST_DRAW // len(unit_of_image))
     for start in range(0, resamples, most):
-        counts = np.empty((units, min(most, resamples - start)), np.uint16)
+        counts = np.empty((units, min(most, resamples - start)), np.uint8)
         for column in counts.T:
             column[:] = np.bincount(rng.integers(0, units, units), minlength=units)
         yield counts[unit_of_image] if units < len(unit_of_image) else counts
@@ -135,7 +135,7 @@ class Sums:
 
 
 def sums_in(largest: int) -> SumType:
-    """The type that holds every sum exactly whose largest is this many hundredths."""
+    """The type that holds every sum in hundredths exactly, of which none is larger than this."""
     return np.float32 if largest * PARTS < EXACT else np.float64
 
 

@@ -22,7 +22,6 @@ from parity.resampling import Counts, Ranking, draw_weights, drawn, resampled_ap
 from parity.spec import STRICT
 
 METRICS = ("AP", "APs", "APm", "APl", "AP50", "AP75")  # what is resampled of each category, the sizes in the order of AREAS
-SIZE_OF_METRIC = (0, 1, 2, 3, 0, 0)  # places in AREAS
 Samples = NDArray[np.float64]
 
 

@@ -96,7 +96,7 @@ def time_all(gate: Gate, found: Sequence[Contest]) -> dict[str, LatencyCompariso
 
 
 def time_image(group: Sequence[Contest], image: DatasetImage) -> NDArray[np.float64]:
-    """Milliseconds on one image, (runs, networks): the reference, then every candidate, in turn, warmed up and settled as bench does."""
+    """Milliseconds on one image, (runs, networks): the reference, then every candidate, in turn, warmed up and settled, in this process."""
     picture = read_image(image.path)
     sides = (group[0].reference, *(contest.candidate for contest in group))
     calls = [network_call(side, picture) for side in sides if isinstance(side, ModelDetector)]

@@ -18,6 +18,7 @@ from parity.convert.weight_rounding import round_weights
 from parity.convert.weight_scales import scales
 
 POINTS = 8_192  # over all images
+IN_TWO_DIRECTIONS = 4  # dimensions of weights
 MOST_PRODUCTS = 2**28  # numbers in memory at once: a gigabyte
 
 Array: TypeAlias = NDArray[np.float32]
@@ -48,7 +49,8 @@ def fitted_weights(made: Ingredients) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for layers in batches(tuple(plain_layers(made.graph)), most=MOST_PRODUCTS):
         products = mean_products(made, layers)
-        found |= {layer.name: round_weights(layer.weights, scales(layer.weights), products[layer.name]) for layer in layers}
+        told = [layer for layer in layers if np.isfinite(products[layer.name]).all()]
+        found |= {layer.name: round_weights(layer.weights, scales(layer.weights), products[layer.name]) for layer in told}
     return found
 
 
@@ -58,10 +60,12 @@ def plain_layers(graph: FloatGraph) -> Iterator[Layer]:
     readers = Counter(name for node in graph.model.graph.node for name in node.input)
     for node in graph.model.graph.node:
         given = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-        if node.name not in graph.layers or readers[node.input[1]] > 1 or any(given.get(key, PLAIN[key]) != PLAIN[key] for key in PLAIN):
+        alone = node.name in graph.layers and readers[node.input[1]] == 1 and node.input[1] in stored
+        if not alone or any(given.get(key, PLAIN[key]) != PLAIN[key] for key in PLAIN):
             continue
         weights = onnx.numpy_helper.to_array(stored[node.input[1]])
-        yield Layer(node.name, node.input[0], weights, tuple(given.get("strides", (1, 1))), tuple(given.get("pads", (0, 0, 0, 0))))
+        if weights.ndim == IN_TWO_DIRECTIONS:
+            yield Layer(node.name, node.input[0], weights, tuple(given.get("strides", (1, 1))), tuple(given.get("pads", (0, 0, 0, 0))))
 
 
 def batches(layers: Iterable[Layer], *, most: int) -> Iterator[tuple[Layer, ...]]:

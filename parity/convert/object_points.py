@@ -22,7 +22,7 @@ def object_points(head: RawHead | None, size: tuple[int, int], count: int, gener
     Some lie in boxes, each drawn as often as its score says; all lie anywhere where there is no head, or it has no scores.
     """
     points = generator.random((count, 2))
-    weights = np.zeros(0) if head is None else head.scores.max(axis=1)
+    weights = np.zeros(0) if head is None else np.clip(np.nan_to_num(head.scores.max(axis=1), posinf=0), 0, None)
     if head is None or not weights.sum() > 0:
         return points
     some = points[: int(SHARE * count)]

@@ -59,7 +59,7 @@ def ratio(found: Speedup | None) -> str:
 def readings(found: Bench) -> Iterator[str]:
     """How the columns are to be read, as far as these tables need it."""
     yield "each network ran alone in a process of its own, in turn with the others"
-    yield "changes of size and time are against the first row; time and speedups (with 95 % intervals) are of pairs of turns, not medians"
+    yield "changes of size and time are against the first row; time and speedups (with 95 % intervals) are of turns, not of p50"
     if any(row.p99_ms is None for one in found.settings for row in one.rows):
         yield f"p95 takes {FOR_P95} runs and p99 {FOR_P99}: of fewer, none would lie beyond"
     if any(one.batch > 1 for one in found.settings):

@@ -140,6 +140,11 @@ def test_a_stage_imports_no_edge_and_no_runtime(stage: str) -> None:
     assert stage_trespasses(read(PACKAGE / f"{stage}.py")) == set()
 
 
+def test_suppression_reaches_one_operator_of_one_runtime_and_no_more() -> None:
+    reached = {".".join(name.split(".")[:3]) for name in stage_trespasses(read(PACKAGE / "nms.py"))}
+    assert reached == {"onnx.parser", "onnx.parser.parse_model", "parity.backends.onnx_runtime"}
+
+
 @pytest.mark.parametrize(
     ("code", "found"),
     [

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -36,9 +37,30 @@ with bench_process.Process(Contestant(sys.argv[1], Path("a.onnx"), 1), bench_pro
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
+def room(tmp_path: Path) -> Iterator[Room]:
     """A room with one tensor."""
-    return furnished(tmp_path, [TENSOR], threads=2)
+    with furnished(tmp_path, [TENSOR], threads=2) as room:
+        yield room
+
+
+def test_a_room_is_cleared_when_nobody_needs_it_any_more(tmp_path: Path) -> None:
+    with furnished(tmp_path, [TENSOR], threads=2) as room:
+        assert room.tensors.is_file()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_not_ascii_reaches_the_process_whatever_the_locale(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    with (
+        Process(named("a", Path("caf\u00e9.onnx")), room) as one,
+        pytest.raises(BadInput, match="caf\u00e9"),
+    ):
+        one.ready()
+
+
+def test_a_name_that_is_not_utf8_is_refused(room: Room) -> None:
+    with pytest.raises(BadInput, match="is not UTF-8\n  next: time it under another name"):
+        Process(named("a", Path("caf\udce9.onnx")), room)
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_bench_times_pytorch_twice_and_every_target_and_file_at_every_setting(fo
 def test_bench_refuses_what_it_cannot_time_before_it_times_anything(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, said: str
 ) -> None:
-    monkeypatch.setattr("parity.bench.take_turns", lambda *_, **__: pytest.fail("something was timed"))
+    monkeypatch.setattr("parity.bench.Process", lambda *_, **__: pytest.fail("something was started"))
     assert cli.main(["bench", str(folder / "tiny.pt"), *(option.format(folder=folder) for option in options)]) == code
     assert said in capsys.readouterr().err
 
@@ -150,7 +150,7 @@ def test_bench_refuses_what_it_cannot_time_before_it_times_anything(
 def test_bench_without_a_runtime_that_was_asked_for_says_what_to_install(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parity.bench.take_turns", lambda *_, **__: pytest.fail("something was timed"))
+    monkeypatch.setattr("parity.bench.Process", lambda *_, **__: pytest.fail("something was started"))
     monkeypatch.setattr("parity.convert.conversion.find_spec", lambda name: None if name == "openvino" else object())
     assert cli.main(["bench", str(folder / "tiny.pt"), "--to", "onnx,openvino", "--imgsz", SIDE]) == 15
     assert "openvino is not installed" in capsys.readouterr().err

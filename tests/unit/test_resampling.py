@@ -9,8 +9,8 @@ from oracles.samples import dataset, seeds
 from oracles.test_coco_metrics import CATEGORIES, CLASSES, plain, random_sample, theirs
 
 from parity.metrics import AREAS
-from parity.records import RECALL_THRESHOLDS, CategoryRecords, evaluation, record
-from parity.resampling import LATE, PARTS, Counts, Ranking, Sums, Weights, draw_weights, resampled_ap, runs
+from parity.records import EVERY_THRESHOLD, RECALL_THRESHOLDS, CategoryRecords, evaluation, record
+from parity.resampling import EXACT, LATE, PARTS, Counts, Ranking, Sums, Weights, draw_weights, resampled_ap, runs
 
 
 def ap_at(category: CategoryRecords, size: int, weights: Counts) -> Weights:
@@ -36,7 +36,7 @@ def repeated(seed: int, weights: np.ndarray) -> list[float | None]:
 def resampled(seed: int, weights: np.ndarray) -> list[float]:
     """AP, APs, APm and APl of everything by weights, (images,)."""
     data, detections = random_sample(seed)
-    column = weights[:, None].astype(np.uint16)
+    column = weights[:, None].astype(np.uint8)
     records = record(data, detections, CLASSES)
     ap = np.array([[double_ap_at(category, size, column)[:, 0] for size in range(len(AREAS))] for category in records.categories])
     defined = ~np.isnan(ap).all((0, 2))
@@ -47,7 +47,7 @@ def resampled(seed: int, weights: np.ndarray) -> list[float]:
 def test_weights_of_one_give_the_numbers_themselves(seed: int) -> None:
     data, detections = random_sample(seed)
     records = record(data, detections, CLASSES)
-    ones = np.ones((len(data), 1), np.uint16)
+    ones = np.ones((len(data), 1), np.uint8)
     ours = np.array([[double_ap_at(category, size, ones)[:, 0] for size in range(len(AREAS))] for category in records.categories])
     precision = evaluation(records).precision[..., -1].mean(1)  # (10, categories, 4)
     np.testing.assert_allclose(np.nan_to_num(ours, nan=-1), precision.transpose(1, 2, 0), rtol=0, atol=1e-12)
@@ -130,3 +130,10 @@ def test_resampled_ap_is_the_same_however_few_weights_are_summed_at_once(monkeyp
     monkeypatch.setattr("parity.resampling.LARGEST_SUM", 1)
     np.testing.assert_array_equal(ap_at(category, 0, weights), whole)
     assert whole.any()
+
+
+@pytest.mark.parametrize(("objects", "held_in"), [(EXACT // PARTS // 200, np.float32), (EXACT // PARTS // 200 + 1, np.float64)])
+def test_sums_are_held_in_what_holds_them_exactly(objects: int, held_in: type) -> None:
+    ranking = Ranking(np.zeros(1, np.int32), np.full(1, EVERY_THRESHOLD), np.zeros(1, np.uint16))
+    assert resampled_ap(ranking, np.full(1, objects, np.int32), np.full((1, 1), 200, np.uint8)).dtype == held_in
+    assert held_in(objects * 200 * PARTS) - held_in(1) == objects * 200 * PARTS - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import tiny_detector
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from parity.convert import convert
+from parity.convert import convert, layer_inputs
 from parity.convert.conversion import spec_at
 from parity.convert.int8_files import Ingredients
 from parity.convert.layer_inputs import Layer, batches, mean_products, plain_layers, windows
@@ -74,8 +75,33 @@ def test_fitted_weights_lie_on_their_grid_and_lower_the_error(made: Ingredients)
     assert np.einsum("ni,ij,nj->", lost, products, lost) < 0.6 * np.einsum("ni,ij,nj->", plain, products, plain)
 
 
-def test_a_layer_with_groups_is_left_to_be_rounded_alone(made: Ingredients) -> None:
-    assert changed(made.graph, "group", 2) == changed(made.graph, "dilations", [2, 2]) == set(made.graph.layers[1:])
+@pytest.mark.parametrize(("name", "value"), [("group", 2), ("dilations", [2, 2]), ("auto_pad", "SAME_UPPER")])
+def test_a_layer_of_another_kind_is_left_to_be_rounded_alone(made: Ingredients, name: str, value: object) -> None:
+    assert changed(made.graph, name, value) == set(made.graph.layers[1:])
+
+
+def test_layers_that_share_weights_or_calculate_them_are_left_as_well(made: Ingredients) -> None:
+    shared, calculated = onnx.ModelProto(), onnx.ModelProto()
+    shared.CopyFrom(made.graph.model)
+    calculated.CopyFrom(made.graph.model)
+    first, second = (next(node for node in shared.graph.node if node.name == name) for name in made.graph.layers[:2])
+    second.input[1] = first.input[1]
+    next(node for node in calculated.graph.node if node.name == first.name).input[1] = "calculated"
+    assert {layer.name for layer in plain_layers(replace(made.graph, model=shared))} == set(made.graph.layers[2:])
+    assert {layer.name for layer in plain_layers(replace(made.graph, model=calculated))} == set(made.graph.layers[1:])
+
+
+def test_a_layer_that_reads_no_finite_numbers_is_left_as_well(made: Ingredients, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = made.graph.layers[1]
+    monkeypatch.setattr(layer_inputs, "mean_products", lambda made, layers: products_with_nan(made, layers, odd))
+    assert set(layer_inputs.fitted_weights(made)) == set(made.graph.layers) - {odd}
+
+
+def products_with_nan(made: Ingredients, layers: Sequence[Layer], odd: str) -> dict[str, np.ndarray]:
+    """The mean products, of one layer with a number that is none."""
+    found = mean_products(made, layers)
+    found[odd][0, 0] = np.nan
+    return found
 
 
 def changed(graph: FloatGraph, name: str, value: object) -> set[str]:

@@ -81,3 +81,22 @@ def test_the_file_calculates_in_int8_near_the_float_one(made: Ingredients, tmp_p
 def test_the_file_keeps_what_the_float_one_says_of_itself(made: Ingredients) -> None:
     kept = {entry.key for entry in in_int8(made.graph, made.ranges, made.weights, in_float=all_but(made.graph, ())).metadata_props}
     assert {entry.key for entry in made.graph.model.metadata_props} <= kept
+
+
+def weights_of(model: onnx.ModelProto, layer: str) -> np.ndarray:
+    """The weights that a layer of a graph multiplies with."""
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    makers = {node.output[0]: node for node in model.graph.node}
+    read = next(node for node in model.graph.node if node.name == layer).input[1]
+    if read in stored:
+        return stored[read]
+    steps, scale, _ = (stored[name] for name in makers[read].input)
+    return steps * scale.reshape(-1, 1, 1, 1)
+
+
+def test_layers_have_the_weights_that_were_fitted_and_those_returned_their_own(made: Ingredients) -> None:
+    first, second = made.graph.layers[1:3]
+    written = in_int8(made.graph, made.ranges, made.weights, in_float=all_but(made.graph, (second,)))
+    np.testing.assert_allclose(weights_of(written, first), made.weights[first], rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(weights_of(written, second), weights_of(made.graph.model, second))
+    assert np.abs(made.weights[first] - weights_of(made.graph.model, first)).max() > 1e-4
