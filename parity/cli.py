@@ -64,12 +64,12 @@ def end(code: int) -> NoReturn:
     Python would first take PyTorch and its libraries apart, which takes more than a second and 100 MB of memory, and frees nothing that
     the system does not free itself.
     """
+    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its processes
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
         sys.exit(code)  # whoever read our output has gone, which Python has its own way to say
-    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its processes
     os._exit(code)
 
 

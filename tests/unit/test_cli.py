@@ -309,10 +309,13 @@ def test_importing_the_command_line_loads_no_runtime() -> None:
     assert done.stdout == "[]\n"
 
 
+BUFFERED = os.environ | {"PYTHONUNBUFFERED": ""}
+
+
 def ended(statement: str) -> subprocess.CompletedProcess[str]:
     """A process that prints, registers what is to be done at exit, and ends as the installed program does."""
     program = f"import atexit, sys; from parity import cli; atexit.register(print, 'left'); print('said'); {statement}"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-c", program], env=BUFFERED, capture_output=True, text=True, check=False)
 
 
 def test_the_program_ends_with_its_code_once_all_is_written_and_tidied() -> None:
@@ -331,9 +334,8 @@ def test_a_reader_that_has_gone_by_the_end_is_left_to_python() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     program = "from parity import cli; print('said'); cli.end(3)"
-    held_back = os.environ | {"PYTHONUNBUFFERED": ""}
     with os.fdopen(writer, "wb") as output:
         command = [sys.executable, "-c", program]
-        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=held_back, text=True, check=False)
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=BUFFERED, text=True, check=False)
     assert "BrokenPipeError" in done.stderr
     assert done.returncode == 120  # Python's own, for output that was lost
