@@ -56,9 +56,9 @@ def once(benchmark: Any, work: Any, *given: Any) -> float:
 
 def all_sizes_together(first: Records, second: Records) -> list[np.ndarray]:
     """Both sides' resampled AP of every category, without that by size."""
-    (weights,) = draw_weights(np.arange(IMAGES), BOOTSTRAP.resamples, seed=BOOTSTRAP.seed)
     categories = [category for each in (first, second) for category in each.categories]
-    return [resampled_ap(Ranking.of(category, 0), category.objects[0], weights) for category in categories]
+    drawn = draw_weights(np.arange(IMAGES), BOOTSTRAP.resamples, seed=BOOTSTRAP.seed)
+    return [resampled_ap(Ranking.of(category, 0), category.objects[0], weights) for weights in drawn for category in categories]
 
 
 def compared(data: Dataset, first: Records, second: Records) -> object:
