@@ -8,30 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.convert.int8_files import Ingredients
-from parity.convert.onnx_int8 import FloatGraph, in_int8, only, open_graph
+from parity.convert.onnx_int8 import in_int8, only, open_graph
 from parity.diagnose.heads import RawHead, distances, read_head
 from parity.limits import FLOAT32
-from parity.spec import PipelineSpec
 
 Tensors = Sequence[NDArray[np.float32]]
 
 
-def layer_errors(made: Ingredients, tensors: Tensors, spec: PipelineSpec, layers: Iterable[str]) -> dict[str, float]:
+def layer_errors(made: Ingredients, tensors: Tensors, layers: Iterable[str]) -> dict[str, float]:
     """The error of the raw head with one layer in INT8 and all others in float, by layer; ``tensors`` are network inputs (1, 3, H, W)."""
-    exact = heads(made.graph, made.graph.model.SerializeToString(), tensors, spec, threads=made.threads)
-    return {layer: error_of(made, layer, exact, tensors, spec) for layer in layers}
+    exact = heads(made, made.graph.model.SerializeToString(), tensors)
+    return {layer: error_of(made, layer, exact, tensors) for layer in layers}
 
 
-def error_of(made: Ingredients, layer: str, exact: Sequence[RawHead], tensors: Tensors, spec: PipelineSpec) -> float:
+def error_of(made: Ingredients, layer: str, exact: Sequence[RawHead], tensors: Tensors) -> float:
     """The error of one layer: that of scores and that of boxes, each as a share of its size."""
     alone = in_int8(made.graph, made.ranges, made.weights, in_float=only(made.graph, layer)).SerializeToString()
-    pairs = zip(exact, heads(made.graph, alone, tensors, spec, threads=made.threads), strict=True)
+    pairs = zip(exact, heads(made, alone, tensors), strict=True)
     return float(np.mean([sum(distances(reference, candidate, FLOAT32)) for reference, candidate in pairs]))
 
 
-def heads(graph: FloatGraph, model: bytes, tensors: Tensors, spec: PipelineSpec, *, threads: int | None) -> list[RawHead]:
+def heads(made: Ingredients, model: bytes, tensors: Tensors) -> list[RawHead]:
     """The raw heads of a graph in memory."""
-    session, fed = open_graph(model, threads=threads), graph.model.graph.input[0].name
+    session, fed, spec = open_graph(model, threads=made.threads), made.graph.model.graph.input[0].name, made.spec
     found = [
         read_head(tuple(session.run(None, {fed: each})), spec.head, classes=len(spec.names), size=spec.preprocess.size) for each in tensors
     ]

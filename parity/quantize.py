@@ -177,7 +177,7 @@ def sensitivity_order(bench: Workbench, track: Track) -> tuple[str, ...]:
 
     ingredients, layers = bench.making.ingredients, bench.graph.layers
     followed = track(layers, "rank layers", len(layers))
-    return ranked(layer_errors(ingredients, ingredients.images[:RANKED_BY], bench.making.stamp.spec, followed))
+    return ranked(layer_errors(ingredients, ingredients.images[:RANKED_BY], followed))
 
 
 def passes(budget: float, tried: Tried) -> bool:
