@@ -107,7 +107,7 @@ def counts_by_image(records: Records) -> Counts:
     """True positives, detections that count and objects of every image (images, 3), at IoU 0.5."""
     counts = np.zeros((records.images, 3))
     for category in records.categories:
-        hit, skipped = (flags[ALL_SIZES] & THRESHOLD_BITS[IOU_50] != 0 for flags in (category.hits, category.ignored))
+        hit, skipped = (flags(ALL_SIZES) & THRESHOLD_BITS[IOU_50] != 0 for flags in (category.hits, category.ignored))
         counts[:, 0] += np.bincount(category.images[hit], minlength=records.images)
         counts[:, 1] += np.bincount(category.images[~skipped], minlength=records.images)
         counts[:, 2] += category.objects[ALL_SIZES]

@@ -70,8 +70,8 @@ def claims_of(records: Records, category_id: int | None) -> Claims:
     if not chosen:
         raise ValueError(f"no category {category_id} is on record")
     bit = THRESHOLD_BITS[IOU_50]
-    scores = np.concatenate([category.scores[category.ignored[ALL_SIZES] & bit == 0] for category in chosen])
-    hits = np.concatenate([category.scores[category.hits[ALL_SIZES] & bit != 0] for category in chosen])
+    scores = np.concatenate([category.scores[category.ignored(ALL_SIZES) & bit == 0] for category in chosen], dtype=np.float64)
+    hits = np.concatenate([category.scores[category.hits(ALL_SIZES) & bit != 0] for category in chosen], dtype=np.float64)
     scores.sort()
     hits.sort()
     return Claims(scores, hits, sum(int(category.objects[ALL_SIZES].sum()) for category in chosen))

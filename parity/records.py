@@ -29,29 +29,36 @@ Patterns = NDArray[np.uint16]  # a bit for each IoU threshold, the lowest for 0.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryRecords:
-    """One category: its detections on all images, best score first (d of them).
+    """One category: its detections on all images, best score first (d of them), in as few bytes as hold them.
 
-    ``images`` (d,) are places in the data set, ``ranks`` (d,) places among the detections of an image, ``hits`` and ``ignored`` (4, d)
-    have for each size a bit for each IoU threshold. They exclude each other, and what is neither is a false positive; ``objects``
-    (4, images) counts what is there to be found.
+    ``images`` (d,) are places in the data set, ``ranks`` (d,) places among the detections of an image. What is said of a detection at
+    each size is the row of ``kinds`` (kinds, 2, 4) that its place in ``codes`` (d,) has: ``hits`` and ``ignored``, with a bit for each IoU
+    threshold. They exclude each other, and what is neither is a false positive; ``objects`` (4, images) counts what is there to be found.
     """
 
-    scores: Reals
-    images: NDArray[np.int32]
+    scores: NDArray[np.floating]
+    images: NDArray[np.integer]
     ranks: NDArray[np.uint8]
-    hits: Patterns
-    ignored: Patterns
+    codes: NDArray[np.unsignedinteger]
+    kinds: Patterns
     objects: NDArray[np.int32]
 
     def __post_init__(self) -> None:
         """Check shapes and order, and make the arrays read-only."""
-        shape = (len(AREA_RANGES), len(self.scores))
-        if self.hits.shape != shape or self.ignored.shape != shape or self.objects.shape[:-1] != shape[:1]:
-            raise ValueError(f"shapes do not fit: hits {self.hits.shape}, ignored {self.ignored.shape}, objects {self.objects.shape}")
-        if self.images.shape != self.scores.shape or self.ranks.shape != self.scores.shape or (np.diff(self.scores) > 0).any():
-            raise ValueError("scores must fall, with an image and a rank for each")
-        for array in (self.scores, self.images, self.ranks, self.hits, self.ignored, self.objects):
+        if self.kinds.shape[1:] != (2, len(AREA_RANGES)) or self.objects.shape[:-1] != self.kinds.shape[2:]:
+            raise ValueError(f"shapes do not fit: kinds {self.kinds.shape}, objects {self.objects.shape}")
+        if not len(self.scores) == len(self.images) == len(self.ranks) == len(self.codes) or (np.diff(self.scores) > 0).any():
+            raise ValueError("scores must fall, with an image, a rank and a code for each")
+        for array in (self.scores, self.images, self.ranks, self.codes, self.kinds, self.objects):
             array.flags.writeable = False
+
+    def hits(self, size: int) -> Patterns:
+        """At which IoU thresholds each detection hits an object at a place in ``metrics.AREAS``, (d,)."""
+        return self.kinds[:, 0, size].take(self.codes)
+
+    def ignored(self, size: int) -> Patterns:
+        """At which it does not count there, (d,)."""
+        return self.kinds[:, 1, size].take(self.codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +74,29 @@ class Records:
 class Part:
     """The detections of one category on some images, as the fields of ``CategoryRecords`` have them, but image by image."""
 
-    scores: Reals
-    images: NDArray[np.int32]
+    scores: NDArray[np.floating]
+    images: NDArray[np.integer]
     ranks: NDArray[np.uint8]
-    hits: Patterns
-    ignored: Patterns
+    codes: NDArray[np.unsignedinteger]
+
+
+@dataclass(slots=True, eq=False)
+class Kinds:
+    """All that was ever said of a detection, (2, 4) each, in the order in which it was first said: few things, of very many detections."""
+
+    numbers: dict[bytes, int] = field(default_factory=dict)
+
+    def codes(self, hits: Patterns, ignored: Patterns) -> NDArray[np.unsignedinteger]:
+        """The number of what is said of each detection at each size, (4, n) both."""
+        rows = np.ascontiguousarray(np.concatenate([hits, ignored]).T)
+        mine, theirs = (np.unique(half, return_inverse=True)[1] for half in rows.view(np.uint64).T)
+        _, first, places = np.unique(mine * (len(theirs) + 1) + theirs, return_index=True, return_inverse=True)
+        numbers = [self.numbers.setdefault(row.tobytes(), len(self.numbers)) for row in rows[first]]
+        return np.array(numbers, np.min_scalar_type(len(self.numbers)))[places]
+
+    def table(self) -> Patterns:
+        """The rows, (kinds, 2, 4)."""
+        return np.frombuffer(b"".join(self.numbers), np.uint16).reshape(len(self.numbers), 2, len(AREA_RANGES))
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +106,7 @@ class Recorder:
     dataset: Dataset
     classes: ClassMap
     parts: dict[int, list[Part]]  # by category, in the order of ids
+    kinds: Kinds = field(default_factory=Kinds)
     waiting: list[Detections] = field(default_factory=list)
     settled: int = 0  # images
     weight: int = 0  # detections that wait
@@ -101,9 +127,19 @@ class Recorder:
         """Match what waits."""
         images, ids = slice(self.settled, self.settled + len(self.waiting)), tuple(self.parts)
         found = find_hits(truths_of(self.dataset)[images], self.waiting, self.classes, ids)
-        for number, part in zip(ids, parts_of(found, len(self.waiting), len(ids), first=self.settled), strict=True):
+        for number, part in zip(ids, self.parts_of(found, len(ids)), strict=True):
             self.parts[number].append(part)
         self.waiting, self.settled, self.weight = [], images.stop, 0
+
+    def parts_of(self, found: Hits, categories: int) -> Iterator[Part]:
+        """What is kept of the images that wait, for each category."""
+        table, images = found.found, len(self.waiting)
+        places = (table.cells % images + self.settled).astype(np.min_scalar_type(len(self.dataset)))
+        ranks, scores = table.ranks.astype(np.uint8), narrow(table.scores)
+        codes = self.kinds.codes(patterns(found.hits), patterns(found.ignored))
+        for start, stop in pairwise(table.starts(np.arange(categories + 1) * images)):
+            rows = np.arange(start, stop)  # by which the rest is let go
+            yield Part(scores[rows], places[rows], ranks[rows], codes[rows])
 
     def records(self) -> Records:
         """The records of all images, which the recorder hands over; raises ``ValueError`` where some have not been added."""
@@ -113,7 +149,8 @@ class Recorder:
             raise ValueError(f"{self.settled} images were added of {len(self.dataset)}")
         ids = tuple(self.parts)
         counts = count_objects(self.dataset, ids)
-        categories = tuple(category_records(self.parts.pop(number), objects) for number, objects in zip(ids, counts, strict=True))
+        kinds = self.kinds.table()
+        categories = tuple(category_records(self.parts.pop(number), kinds, objects) for number, objects in zip(ids, counts, strict=True))
         return Records(ids, categories, len(self.dataset))
 
 
@@ -125,24 +162,21 @@ def record(dataset: Dataset, detections: Iterable[Detections], classes: ClassMap
     return recorder.records()
 
 
-def parts_of(found: Hits, images: int, categories: int, *, first: int) -> Iterator[Part]:
-    """What is kept of so many images, the ``first`` of which has that place in the data set, for each category."""
-    table, hits, ignored = found.found, patterns(found.hits), patterns(found.ignored)
-    places = (table.cells % images + first).astype(np.int32)
-    for start, stop in pairwise(table.starts(np.arange(categories + 1) * images)):
-        rows = np.arange(start, stop)
-        yield Part(table.scores[rows], places[rows], table.ranks[rows].astype(np.uint8), hits[:, rows], ignored[:, rows])
+def narrow(scores: Reals) -> NDArray[np.floating]:
+    """Scores in single precision where that holds them, as it does what a network says."""
+    single = scores.astype(np.float32)
+    return single if (single == scores).all() else scores
 
 
-def category_records(parts: Sequence[Part], objects: NDArray[np.int32]) -> CategoryRecords:
+def category_records(parts: Sequence[Part], kinds: Patterns, objects: NDArray[np.int32]) -> CategoryRecords:
     """The rows of a category, best score first; of equal scores the earlier image leads."""
 
     def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part, name) for part in parts], axis=-1)
+        return np.concatenate([getattr(part, name) for part in parts])
 
     order = np.argsort(-joined("scores"), kind="stable")
-    scores, images, ranks, hits, ignored = (joined(name)[..., order] for name in ("scores", "images", "ranks", "hits", "ignored"))
-    return CategoryRecords(scores, images, ranks, hits, ignored, objects)
+    scores, images, ranks, codes = (joined(name)[order] for name in ("scores", "images", "ranks", "codes"))
+    return CategoryRecords(scores, images, ranks, codes, kinds, objects)
 
 
 def count_objects(dataset: Dataset, category_ids: Sequence[int]) -> NDArray[np.int32]:
@@ -173,9 +207,10 @@ def evaluation(records: Records) -> Evaluation:
     precision, recall = -np.ones((shape[0], len(RECALL_THRESHOLDS), *shape[1:])), -np.ones(shape)
     for k, category in enumerate(records.categories):
         for a, objects in enumerate(category.objects.sum(1)):
+            hits, ignored = category.hits(a), category.ignored(a)
             for m, most in enumerate(MAX_DETECTIONS if objects else ()):
                 among = category.ranks < most
-                precision[:, :, k, a, m], recall[:, k, a, m] = curves(category.hits[a][among], category.ignored[a][among], int(objects))
+                precision[:, :, k, a, m], recall[:, k, a, m] = curves(hits[among], ignored[among], int(objects))
     return Evaluation(precision, recall, records.category_ids)
 
 

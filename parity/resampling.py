@@ -52,16 +52,17 @@ class Ranking:
     Behind the last hit nothing changes AP. Between two hits the order does not either, so there they are sorted by image.
     """
 
-    images: NDArray[np.int32]
+    images: NDArray[np.integer]
     hits: Patterns
     ignored: Patterns
 
     @classmethod
     def of(cls, category: CategoryRecords, size: int) -> Self:
         """The detections of a category at a place in ``metrics.AREAS``."""
-        upto = int(np.flatnonzero(category.hits[size]).max(initial=-1)) + 1
-        rows = np.flatnonzero(category.ignored[size, :upto] != EVERY_THRESHOLD)
-        images, hits, ignored = category.images[rows], category.hits[size, rows], category.ignored[size, rows]
+        hits, ignored = category.hits(size), category.ignored(size)
+        upto = int(np.flatnonzero(hits).max(initial=-1)) + 1
+        rows = np.flatnonzero(ignored[:upto] != EVERY_THRESHOLD)
+        images, hits, ignored = category.images[rows], hits[rows], ignored[rows]
         stretch = 2 * np.cumsum(hits != 0, dtype=np.int32) - (hits != 0)
         order = np.lexsort((ignored, images, stretch))
         return cls(images[order], hits[order], ignored[order])
@@ -139,7 +140,7 @@ def sums_in(largest: int) -> SumType:
     return np.float32 if largest * PARTS < EXACT else np.float64
 
 
-def weighted(flags: NDArray[np.bool_], images: NDArray[np.int32], weights: Counts, dtype: SumType) -> Weights:
+def weighted(flags: NDArray[np.bool_], images: NDArray[np.integer], weights: Counts, dtype: SumType) -> Weights:
     """The sum of the weights of all flagged detections, for each row of flags (k, n) and resample."""
     present, places = np.unique(images, return_inverse=True)
     counts: Weights = np.array([np.bincount(places, row, len(present)) for row in flags], dtype)

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from parity.datasets import Category
 from parity.hits import IOU_THRESHOLDS
-from parity.records import CategoryRecords, Records, curves, patterns
+from parity.records import CategoryRecords, Kinds, Records, curves, patterns
 
 CLASSES = 8
 CATEGORIES = tuple(Category(index, f"class {index}") for index in range(CLASSES))
@@ -95,10 +95,12 @@ def category_records(
     places = things.images[order].astype(np.int32)
     objects = np.stack([np.bincount(places[real[order] & of_size], minlength=things.total) for of_size in sizes])
     ranks = np.zeros(len(places), np.uint8)
-    return CategoryRecords(scores[order], places, ranks, patterns(hits), patterns(ignored), objects.astype(np.int32))
+    kinds = Kinds()
+    codes = kinds.codes(patterns(hits), patterns(ignored))
+    return CategoryRecords(scores[order], places, ranks, codes, kinds.table(), objects.astype(np.int32))
 
 
 def ap(records: Records) -> float:
     """AP of all sizes over all classes."""
     defined = [category for category in records.categories if category.objects[0].any()]
-    return float(np.mean([curves(each.hits[0], each.ignored[0], int(each.objects[0].sum()))[0].mean() for each in defined]))
+    return float(np.mean([curves(each.hits(0), each.ignored(0), int(each.objects[0].sum()))[0].mean() for each in defined]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from oracles.test_coco_metrics import CATEGORIES, CLASSES, plain, random_sample,
 from parity.datasets import Dataset, Truth
 from parity.detections import Detections
 from parity.metrics import AREAS
-from parity.records import EVERY_THRESHOLD, CategoryRecords, Recorder, evaluation, flags_of, record
+from parity.records import EVERY_THRESHOLD, CategoryRecords, Kinds, Recorder, evaluation, flags_of, record
 
 EXACTLY = {"rtol": 0, "atol": 1e-12}
 
@@ -70,10 +70,9 @@ def test_one_flag_that_is_wrong_is_seen_by_that_comparison(field: str, value: bo
     data, detections = random_sample(5)
     records = record(data, detections, CLASSES)
     category = records.categories[0]
-    flags = np.array(getattr(category, field))
-    flags[0] = value * EVERY_THRESHOLD
-    parts = {name: getattr(category, name) for name in CategoryRecords.__slots__} | {field: flags}
-    changed = type(records)(records.category_ids, (CategoryRecords(**parts), *records.categories[1:]), records.images)
+    kinds = np.array(category.kinds)
+    kinds[:, ["hits", "ignored"].index(field), 0] = value * EVERY_THRESHOLD
+    changed = type(records)(records.category_ids, (replace(category, kinds=kinds), *records.categories[1:]), records.images)
     ours = plain(astuple(evaluation(changed).metrics()))
     assert not np.allclose(ours, plain(theirs(data, detections, CLASSES)), **EXACTLY)
 
@@ -85,10 +84,10 @@ def test_a_record_names_its_image_its_score_and_what_was_to_be_found() -> None:
     assert category.scores.tolist() == [0.7, 0.6, 0.5, 0.4]
     assert category.images.tolist() == [1, 2, 0, 2]
     assert category.ranks.tolist() == [0, 0, 0, 1]
-    assert flags_of(category.hits[0])[0].tolist() == [False, True, True, True]
-    assert flags_of(category.hits[0]).sum(0).tolist() == [0, 7, 10, 10]  # an overlap of 0.8 passes 0.50 to 0.80
+    assert flags_of(category.hits(0))[0].tolist() == [False, True, True, True]
+    assert flags_of(category.hits(0)).sum(0).tolist() == [0, 7, 10, 10]  # an overlap of 0.8 passes 0.50 to 0.80
     assert category.objects.tolist() == [[1, 0, 2], [1, 0, 1], [0, 0, 1], [0, 0, 0]]
-    assert flags_of(category.ignored[AREAS.index("small")])[0].tolist() == [False, True, False, False]
+    assert flags_of(category.ignored(AREAS.index("small")))[0].tolist() == [False, True, False, False]
 
 
 @given(seeds)
@@ -107,11 +106,13 @@ def test_a_data_set_without_objects_or_without_detections_has_its_records() -> N
 
 
 def test_records_that_do_not_fit_are_refused() -> None:
-    flags, numbers = np.zeros((4, 2), np.uint16), np.zeros(2, np.int32)
+    kinds, numbers, objects = np.zeros((1, 2, 4), np.uint16), np.zeros(2, np.uint8), np.zeros((4, 3), np.int32)
+    falling, rising = np.array([0.5, 0.4]), np.array([0.4, 0.5])
     with pytest.raises(ValueError, match="shapes do not fit"):
-        CategoryRecords(np.array([0.5, 0.4]), numbers, numbers, flags[:, :1], flags, np.zeros((4, 3), int))
-    with pytest.raises(ValueError, match="scores must fall"):
-        CategoryRecords(np.array([0.4, 0.5]), numbers, numbers, flags, flags, np.zeros((4, 3), int))
+        CategoryRecords(falling, numbers, numbers, numbers, kinds[..., :3], objects)
+    for scores, codes in ((rising, numbers), (falling, numbers[:1])):
+        with pytest.raises(ValueError, match="scores must fall"):
+            CategoryRecords(scores, numbers, numbers, codes, kinds, objects)
 
 
 @given(seeds)
@@ -124,8 +125,11 @@ def test_records_are_the_same_however_few_are_matched_or_summed_at_once(seed: in
         parts = record(data, detections, CLASSES)
         numbers = evaluation(parts)
     for one, other in zip(whole.categories, parts.categories, strict=True):
-        for name in CategoryRecords.__slots__:
+        for name in ("scores", "images", "ranks", "objects"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        for size in range(len(AREAS)):
+            np.testing.assert_array_equal(one.hits(size), other.hits(size))
+            np.testing.assert_array_equal(one.ignored(size), other.ignored(size))
     np.testing.assert_array_equal(numbers.precision, evaluation(whole).precision)
     np.testing.assert_array_equal(numbers.recall, evaluation(whole).recall)
 
@@ -135,3 +139,22 @@ def test_an_image_that_was_not_added_is_missed() -> None:
     recorder.add(Detections.none())
     with pytest.raises(ValueError, match="1 images were added of 2"):
         recorder.records()
+
+
+def test_a_detection_takes_few_bytes() -> None:
+    data, detections = random_sample(5)
+    singles = [Detections(each.boxes, each.scores.astype(np.float32).astype(float), each.classes) for each in detections]
+    for said, width in ((singles, 4), (detections, 8)):  # what a network says is in single precision; a file may say more
+        for category in record(data, said, CLASSES).categories:
+            rows = (category.scores, category.images, category.ranks, category.codes)
+            assert [each.itemsize for each in rows] == [width, 1, 1, 1]
+
+
+def test_more_kinds_than_a_byte_numbers_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    hits, ignored = (rng.integers(0, EVERY_THRESHOLD, (4, 700)).astype(np.uint16) for _ in range(2))
+    kinds = Kinds()
+    codes = np.concatenate([kinds.codes(hits[:, part], ignored[:, part]) for part in (slice(0, 400), slice(200, 700))])
+    again = np.r_[0:400, 200:700]
+    np.testing.assert_array_equal(kinds.table()[codes], np.stack([hits, ignored]).transpose(2, 0, 1)[again])
+    assert len(kinds.table()) == 700

@@ -78,18 +78,20 @@ def test_sides_that_rank_alike_are_resampled_as_if_they_did_not() -> None:
 def test_one_other_hit_does_not_rank_alike() -> None:
     data = some_data(8)
     (one, *_) = record(data, side(data, blur=3, seed=1), same_classes(2)).categories
-    hits = one.hits.copy()
-    hits[0, 0] ^= 1
+    kinds = np.concatenate([one.kinds, one.kinds[one.codes[:1]]])
+    kinds[-1, 0, 0] ^= 1
+    codes = np.array([len(one.kinds), *one.codes[1:]], np.uint16)
     assert Ranking.of(one, 0).equals(Ranking.of(one, 0))
-    assert not Ranking.of(one, 0).equals(Ranking.of(replace(one, hits=hits), 0))
+    assert not Ranking.of(one, 0).equals(Ranking.of(replace(one, codes=codes, kinds=kinds), 0))
 
 
 def ranked(*rows: tuple[int, bool]) -> CategoryRecords:
     """Detections, best first: the image of each, and whether it is a hit at all sizes and thresholds."""
-    images, hits = np.array([image for image, _ in rows], np.int32), np.array([hit for _, hit in rows])
-    flags = np.tile(hits * EVERY_THRESHOLD, (4, 1))
+    images, hits = np.array([image for image, _ in rows], np.int32), np.array([hit for _, hit in rows], np.uint8)
+    kinds = np.zeros((2, 2, 4), np.uint16)
+    kinds[1, 0] = EVERY_THRESHOLD
     scores, objects = np.linspace(0.9, 0.1, len(rows)), np.ones((4, 5), np.int32)
-    return CategoryRecords(scores, images, np.zeros(len(rows), np.uint8), flags, np.zeros_like(flags), objects)
+    return CategoryRecords(scores, images, np.zeros(len(rows), np.uint8), hits, kinds, objects)
 
 
 def test_false_positives_rank_alike_in_any_order_between_two_hits_and_behind_the_last() -> None:
