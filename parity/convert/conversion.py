@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class Target:
     """A kind of file: ``suffix`` ends its name, and the module ``stamp`` has ``add_stamp(file, stamp)``.
 
-    One that is made of another kind names that as ``source``, and the module that has ``derive(source, file)`` as ``maker``.
+    One that is made of another kind names that as ``source``, and the module that has ``derive(source, file)`` as ``maker``. The module
+    ``faster``, if any, has ``quicken(file)``, which writes the same network in a form that the kind's runtime calculates faster.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Target:
     package: str | None = None  # that it needs beside the exporter's, and which is an extra of the same name
     weights: str | None = None  # the suffix of the file beside it that holds them
     precision: Profile = Profile.FP32
+    faster: str | None = None
 
     @property
     def tolerance(self) -> Tolerance:
@@ -72,7 +74,7 @@ class Exporter:
 TARGETS = {
     target.name: target
     for target in (
-        Target("onnx", ".onnx", "parity.convert.onnx_stamp"),
+        Target("onnx", ".onnx", "parity.convert.onnx_stamp", faster="parity.convert.quick_form"),
         Target("torchscript", ".torchscript", "parity.convert.torchscript_stamp"),
         Target(
             "openvino",
@@ -155,6 +157,8 @@ def make(checkpoint: Checkpoint, target: Target, *, stamp: Stamp, file: Path, dy
     """The stamped file, still in the workshop."""
     try:
         write(checkpoint, target, file=file, size=stamp.spec.preprocess.size, dynamic=dynamic)
+        if target.faster is not None:
+            import_module(target.faster).quicken(file)
         import_module(target.stamp).add_stamp(file, stamp)
     except (RuntimeError, ValueError, TypeError, AssertionError, OSError, ImportError) as failure:
         step = EXPORTERS[checkpoint.family].next_step

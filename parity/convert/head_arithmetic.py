@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import onnx
 
-PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+from parity.onnx_graph import PRODUCTS
 
 
 def head_arithmetic(graph: onnx.GraphProto) -> tuple[onnx.NodeProto, ...]:
@@ -27,9 +27,10 @@ def head_arithmetic(graph: onnx.GraphProto) -> tuple[onnx.NodeProto, ...]:
 
 
 def is_learned(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a node is a product with weights; one of a single row, as the mean of a distribution is taken with, is arithmetic."""
+    """Whether a node is a product with weights; one to a single number, as the mean of a distribution is taken with, is arithmetic."""
     weights = [shapes[name] for name in node.input if name in shapes]
-    return node.op_type in PRODUCTS and any(len(shape) > 1 and shape[0] > 1 for shape in weights)
+    outputs = -1 if node.op_type == "MatMul" else 0  # the axis of the weights that counts them
+    return node.op_type in PRODUCTS and any(len(shape) > 1 and shape[outputs] > 1 for shape in weights)
 
 
 def border(nodes: tuple[onnx.NodeProto, ...], graph: onnx.GraphProto) -> tuple[str, ...]:

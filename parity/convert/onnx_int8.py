@@ -18,6 +18,7 @@ from parity.convert.head_arithmetic import border, head_arithmetic
 from parity.convert.object_points import Points, object_points, places
 from parity.convert.weight_scales import scales
 from parity.diagnose.heads import read_head
+from parity.onnx_graph import silus
 
 if TYPE_CHECKING:
     from parity.convert.int8_files import Ingredients
@@ -62,23 +63,9 @@ def float_graph(file: Path) -> FloatGraph:
     last = [node.name for node in model.graph.node if not read.isdisjoint(node.output)]
     kept = frozenset({node.name for node in arithmetic} | set(last))
     products = [node for node in model.graph.node if node.op_type in PRODUCTS and node.name not in kept]
-    activations = dict(activations_of(model.graph))
+    activations = {each.product.name: (each.sigmoid.name, each.mul.name) for each in silus(model) if each.product.op_type in PRODUCTS}
     read_by: dict[str, Function] = {node.output[0]: silu for node in products if node.name in activations}
     return FloatGraph(model, tuple(node.name for node in products), tuple(last), kept, read_by, activations)
-
-
-def activations_of(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every product that only its own SiLU reads, x times the sigmoid of x, and the nodes of that."""
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    for node in graph.node:
-        reading = readers.get(node.output[0], []) if node.op_type in PRODUCTS else []
-        if sorted(each.op_type for each in reading) == ["Mul", "Sigmoid"]:
-            sigmoid, product = sorted(reading, key=lambda each: each.op_type, reverse=True)
-            if sigmoid.output[0] in product.input:
-                yield node.name, (sigmoid.name, product.name)
 
 
 def observe_tensors(made: Ingredients) -> Iterator[dict[str, Seen]]:

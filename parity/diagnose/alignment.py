@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from parity.diagnose.onnx_edit import CONSTANT, Value, attributes, constants
+from parity.diagnose.onnx_edit import Value
+from parity.onnx_graph import CONSTANT, PRODUCTS, attributes, constants
 
 NAMED_ALIKE = 0.5  # of the candidate's nodes, from which on names are trusted
 WITHOUT_EFFECT = frozenset({CONSTANT, "Identity"})
 RELATIVE = 1e-4  # of a tensor's norm, that rounding and fusing leave between two exports of one network
-WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ def signatures(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> list[
     """What tells nodes of different places apart: the operator and the shapes of stored weights."""
     stored = constants(model)
     return [
-        (node.op_type, *(tuple(stored[name].dims) for name in node.input if node.op_type in WEIGHTED and name in stored)) for node in nodes
+        (node.op_type, *(tuple(stored[name].dims) for name in node.input if node.op_type in PRODUCTS and name in stored)) for node in nodes
     ]
 
 

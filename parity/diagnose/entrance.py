@@ -10,8 +10,9 @@ import onnx
 
 from parity.diagnose.inner_graph import all_constants, edited, image_name, network
 from parity.diagnose.naming import Named
-from parity.diagnose.onnx_edit import Value, bypass, constants, consumers, store
+from parity.diagnose.onnx_edit import Value, bypass, store
 from parity.diagnose.trials import Restoration, Variant
+from parity.onnx_graph import constants, consumers
 
 PASSED = frozenset({"Div", "Mul", "Sub", "Add", "Cast", "Clip", "Gather"})
 NORMALISED = ["Sub", "Div"]

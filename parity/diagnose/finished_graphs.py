@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from parity.diagnose.alignment import WEIGHTED, Alignment, Difference, by_order, differences, signatures
+from parity.diagnose.alignment import Alignment, Difference, by_order, differences, signatures
 from parity.diagnose.entrance import entrance_restorations
 from parity.diagnose.graph import BY_OPERATOR, exporter_faults, fault_of, fresh_model, layers_of, restoring
 from parity.diagnose.inner_graph import Edit, all_constants, edited, is_number, network, nodes_in_order
 from parity.diagnose.naming import Named, alike
-from parity.diagnose.onnx_edit import Value, attributes, load_graph, store
+from parity.diagnose.onnx_edit import Value, load_graph, store
 from parity.diagnose.resizing import resize_restorations
 from parity.diagnose.trials import Restoration, Trial, Variant
 from parity.diagnose.weights import STATE_FAULTS, compare_weights
+from parity.onnx_graph import PRODUCTS, attributes
 from parity.request import DEFAULT_SIZE
 
-LAYERS = WEIGHTED | BY_OPERATOR.keys()
+LAYERS = PRODUCTS | BY_OPERATOR.keys()
 SCALE = "spatial_scale"
 DIGITS = 1e-6  # of a threshold, which a file has in float32
 SAME_NAMES = 0.9  # of the candidate's nodes, from which on one exporter wrote both and counts mean the same
@@ -46,10 +47,10 @@ THRESHOLDS = (
 
 def graph_restorations(trial: Trial, path: Path) -> Iterator[Restoration]:
     """Every suspicious difference of a file from a fresh export of the reference."""
-    fresh = fresh_model(trial.gate, trial.contest.size or DEFAULT_SIZE)
+    model = load_graph(path)
+    fresh = fresh_model(trial.gate, trial.contest.size or DEFAULT_SIZE, model)
     if fresh is None:
         return
-    model = load_graph(path)
     own, other = network(fresh), network(model)
     found = (
         *((named, edit) for named, edit in layer_edits(trial, own, other)),

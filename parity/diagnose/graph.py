@@ -5,21 +5,24 @@ from __future__ import annotations
 import ast
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from parity.convert import convert
-from parity.diagnose.alignment import WEIGHTED, Alignment, Difference, align, differences
+from parity.convert.conversion import TARGETS, make, spec_at
+from parity.convert.manifest import Stamp
+from parity.convert.quick_form import in_quick_form
+from parity.diagnose.alignment import Alignment, Difference, align, differences
 from parity.diagnose.divergence import first_divergence
 from parity.diagnose.heads import Case
 from parity.diagnose.naming import PARTIAL, Finding, Named, alike
-from parity.diagnose.onnx_edit import bypass, constants, copied, load_graph, run_edited, store
+from parity.diagnose.onnx_edit import bypass, load_graph, run_edited, store
 from parity.diagnose.states import raw_state
 from parity.diagnose.weights import STATE_FAULTS, Layers, compare_weights
 from parity.errors import ParityError
+from parity.onnx_graph import PRODUCTS, constants, copied
 from parity.open_gate import Gate
 from parity.request import Size
 
@@ -30,6 +33,7 @@ BY_OPERATOR = {
     "AveragePool": "ceil_mode_pool",
     "RoiAlign": "roialign_half_pixel",
 }
+PLAIN = replace(TARGETS["onnx"], faster=None)  # as the exporter writes it
 DFL = "/dfl/"
 DYNAMO = "pkg.torch.onnx"  # how the keys begin that torch's dynamo exporter leaves at nodes
 BYPASSED = frozenset({"Mul", "Add", "Sub", "Div", "Sigmoid", "Clip", "Relu", "Cast", "Neg", "Round", "Floor", "Softmax"})
@@ -46,22 +50,28 @@ class Group:
     inserted: tuple[onnx.NodeProto, ...] = ()
 
 
-def fresh_export(case: Case) -> onnx.ModelProto | None:
+def fresh_export(case: Case, candidate: onnx.ModelProto) -> onnx.ModelProto | None:
     """The reference's checkpoint exported anew at the candidate's size."""
-    return fresh_model(case.gate, case.probes[0].size)
+    return fresh_model(case.gate, case.probes[0].size, candidate)
 
 
-def fresh_model(gate: Gate, size: Size) -> onnx.ModelProto | None:
-    """The reference's checkpoint exported anew at a size; ``None`` where there is none or it cannot be exported."""
+def fresh_model(gate: Gate, size: Size, candidate: onnx.ModelProto) -> onnx.ModelProto | None:
+    """The reference's checkpoint exported anew at a size, in the form that shares more nodes with the candidate: the exporter's, or ours.
+
+    ``None`` where there is none or it cannot be exported.
+    """
     if gate.checkpoint is None:
         return None
     try:
         if size not in gate.exported:
             folder = Path(gate.resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-diagnose-")))
-            gate.exported[size] = convert(gate.checkpoint, "onnx", size=size, out=folder)
-        return load_graph(gate.exported[size])
+            stamp = Stamp(spec_at(gate.checkpoint.spec, size), gate.checkpoint.sha256)
+            gate.exported[size] = make(gate.checkpoint, PLAIN, stamp=stamp, file=folder / "fresh.onnx", dynamic=False)
+        exported = load_graph(gate.exported[size])
     except ParityError:
         return None
+    names = {node.name for node in candidate.graph.node}
+    return max((exported, in_quick_form(exported)), key=lambda form: len(names & {node.name for node in form.graph.node}))
 
 
 def graph_findings(case: Case, model: onnx.ModelProto, fresh: onnx.ModelProto) -> Iterator[Finding]:
@@ -115,7 +125,7 @@ def fault_of(difference: Difference) -> str:
     operator = difference.pair.candidate.op_type
     if DFL in difference.pair.place:
         return "dfl_axis_or_bins"
-    return BY_OPERATOR.get(operator) or ("weights" if operator in WEIGHTED and difference.values else "")
+    return BY_OPERATOR.get(operator) or ("weights" if operator in PRODUCTS and difference.values else "")
 
 
 def weight_groups(alignment: Alignment, found: Sequence[Difference]) -> list[Group]:
@@ -132,7 +142,7 @@ def layers_of(alignment: Alignment, found: Sequence[Difference]) -> Layers:
     unequal = {each.pair.place: each for each in found}
     layers = {}
     for pair in alignment.pairs:
-        if pair.fresh.op_type in WEIGHTED and DFL not in pair.place:
+        if pair.fresh.op_type in PRODUCTS and DFL not in pair.place:
             values = list(unequal[pair.place].values.values()) if pair.place in unequal else [(np.ones(1), np.ones(1))]
             same_shape = [(one, two) for one, two in values if one.shape == two.shape]
             layers[pair.place] = tuple(np.concatenate([side[which].astype(np.float64).ravel() for side in same_shape]) for which in (0, 1))

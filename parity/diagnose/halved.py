@@ -11,7 +11,8 @@ from parity.diagnose.alignment import align, differences
 from parity.diagnose.graph import Group, restored
 from parity.diagnose.heads import Case
 from parity.diagnose.naming import UNPROVEN, Finding, Named
-from parity.diagnose.onnx_edit import copied, run_edited
+from parity.diagnose.onnx_edit import run_edited
+from parity.onnx_graph import copied
 
 FAULTS = {TensorProto.FLOAT16: "fp16_precision", TensorProto.BFLOAT16: "bf16_or_fp16_plugin_default"}
 EXACT = 0.0

@@ -10,7 +10,8 @@ from onnx import numpy_helper
 
 from parity.backends.onnx_file import graphs, node_graphs
 from parity.convert.batch_loop import IMAGE
-from parity.diagnose.onnx_edit import CONSTANT, Value, copied
+from parity.diagnose.onnx_edit import Value
+from parity.onnx_graph import CONSTANT, copied
 
 Edit = Callable[[onnx.ModelProto], None]
 

@@ -24,7 +24,7 @@ def onnx_findings(case: Case, path: Path) -> Iterator[Finding]:
     yield from rounded_outputs(case)
     if not is_quantised(model):  # there the optimisation is what makes INT8 of it, and has a fault of its own
         yield from unoptimised(case, model)
-    fresh = fresh_export(case)
+    fresh = fresh_export(case, model)
     yield from halved_findings(case, model, fresh)
     if is_quantised(model):
         yield from quantised_findings(case, model, fresh)

@@ -16,8 +16,8 @@ from parity.backends.base import CheckedSession
 from parity.backends.onnx_runtime import QUIET, image_input, provider
 from parity.diagnose.heads import Case, RawHead
 from parity.errors import BadInput
+from parity.onnx_graph import consumers
 
-CONSTANT = "Constant"
 Value = NDArray[Any]
 
 
@@ -52,13 +52,6 @@ def load_graph(path: Path) -> onnx.ModelProto:
     return onnx.load(path)
 
 
-def copied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy to edit."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
-
-
 def run_edited(case: Case, model: onnx.ModelProto, *, optimised: bool = True) -> tuple[RawHead | None, ...]:
     """The heads of an edited graph on the probes; none where it cannot be run."""
     try:
@@ -66,15 +59,6 @@ def run_edited(case: Case, model: onnx.ModelProto, *, optimised: bool = True) ->
             return case.run(session)
     except (BadInput, ValueError):
         return tuple(None for _ in case.probes)
-
-
-def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Every stored tensor of the main graph by name."""
-    stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == CONSTANT:
-            stored |= {name: attribute.t for attribute in node.attribute if attribute.name == "value" for name in node.output}
-    return stored
 
 
 def store(model: onnx.ModelProto, name: str, value: Value) -> str:
@@ -103,30 +87,6 @@ def origin(name: str, instead: dict[str, str]) -> str:
     while name in instead:
         name = instead[name]
     return name
-
-
-def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """A node's attributes as plain values; tensors as bytes."""
-    return {each.name: plain(helper.get_attribute_value(each)) for each in node.attribute}
-
-
-def plain(value: Any) -> Any:
-    """A value that compares by content."""
-    return value.SerializeToString() if isinstance(value, onnx.TensorProto | onnx.GraphProto) else value
-
-
-def consumers(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
-    """Who reads each tensor."""
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    return readers
-
-
-def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
-    """Who writes each tensor."""
-    return {name: node for node in model.graph.node for name in node.output if name}
 
 
 def leading_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:

@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from parity.diagnose.heads import Case, Proof
 from parity.diagnose.naming import PARTIAL, Finding, Named
-from parity.diagnose.onnx_edit import EditedSession, bypass, constants, consumers, copied, producers, run_edited
+from parity.diagnose.onnx_edit import EditedSession, bypass, run_edited
 from parity.errors import ParityError
+from parity.onnx_graph import constants, consumers, copied, producers
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 MODULE = re.compile(r"/?model\.(\d+)[./]")

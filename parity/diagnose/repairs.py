@@ -11,7 +11,8 @@ from onnx import helper, numpy_helper
 
 from parity.diagnose.heads import Case
 from parity.diagnose.naming import UNPROVEN, Finding, Named
-from parity.diagnose.onnx_edit import Edit, bypass, constants, copied, leading_nodes, run_edited
+from parity.diagnose.onnx_edit import Edit, bypass, leading_nodes, run_edited
+from parity.onnx_graph import constants, copied
 
 ARITHMETIC = frozenset({"Div", "Mul", "Sub", "Add", "Cast"})
 RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"})

@@ -10,7 +10,8 @@ from onnx import helper
 
 from parity.diagnose.inner_graph import Edit, all_constants
 from parity.diagnose.naming import Named
-from parity.diagnose.onnx_edit import CONSTANT, producers, store
+from parity.diagnose.onnx_edit import store
+from parity.onnx_graph import CONSTANT, producers
 
 RESIZE, SIZES = "Resize", 3  # the input of sizes
 LINEAR = b"linear"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Edit = Callable[[onnx.ModelProto], None]
 
 BOX = 4
-CONV = "/model.4/cv1/conv/Conv"
+CONV = "/model.4/cv2/conv/Conv"
 INPUT, OUTPUT = "images", "output0"
 
 
@@ -233,7 +233,7 @@ def batch_statistics(model: onnx.ModelProto) -> None:
 
 def noise(model: onnx.ModelProto) -> None:
     """Noise is added to a layer."""
-    target = "/model.4/cv1/conv/Conv_output_0"
+    target = f"{CONV}_output_0"
     model.graph.node.append(helper.make_node("RandomNormalLike", [target], ["noise"], scale=0.02))
     drawn = onnx.NodeProto.FromString(model.graph.node[-1].SerializeToString())
     del model.graph.node[-1]
@@ -274,7 +274,8 @@ def bins_first(model: onnx.ModelProto) -> None:
     shape = weight(model, f"{head(model)}/dfl/Constant_output_0")
     (stored,) = (each for each in model.graph.initializer if each.name == f"{head(model)}/dfl/Constant_output_0")
     stored.CopyFrom(numpy_helper.from_array(shape[[0, 2, 1, 3]], stored.name))
-    set_attribute(node(model, f"{head(model)}/dfl/Transpose"), "perm", [0, 1, 2, 3])
+    bins_last = first(model, "Softmax").attribute[0].i != 1  # in our form
+    set_attribute(node(model, f"{head(model)}/dfl/Transpose"), "perm", [0, 2, 3, 1] if bins_last else [0, 1, 2, 3])
 
 
 # Weights

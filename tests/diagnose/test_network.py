@@ -38,6 +38,7 @@ from diagnose.file_plants import (
 
 from parity.backends.quiet import quiet_torch
 from parity.contests import contests
+from parity.convert import convert
 from parity.diagnose.network import name_network
 from parity.images import read_image
 from parity.open_gate import Gate, open_gate
@@ -108,6 +109,14 @@ def test_a_fault_of_a_file_is_named_and_nothing_else(plant: FilePlant, bench: Be
     assert found[0].explains > 0.99
     assert PLACES.get(found[0].fault, "") in found[0].message
     assert all(f"does not tell this from {name}" in found[0].message for name in plant.alike)
+
+
+@pytest.mark.parametrize("plant", [*LAYERS, *WEIGHTS], ids=lambda plant: plant.id)
+def test_a_fault_of_a_file_of_ours_is_named_as_well(plant: FilePlant, bench: Bench, diagnose: Diagnose, tmp_path: Path) -> None:
+    ours = convert(bench.checkpoint, "onnx", size=(SIDE, SIDE), out=tmp_path)
+    found = diagnose(plant.make(replace(bench, plain=ours), tmp_path))
+    assert found[0].fault in {*plant.faults, *plant.alike}
+    assert found[0].explains > 0.99
 
 
 # Precision
