@@ -76,7 +76,7 @@ class ModelDetector:
     relabel: Mapping[int, int] | None = None  # class indices to those of the other side
     margins: NoiseMargins | None = None  # of noise, where its doubts are asked for
     timed: Session | None = None  # whose latency is its own, where that is another's than the pipeline's
-    remember: Callable[[View], Memory] | None = None  # what it said before when asked the same
+    remember: Callable[[View], Memory | None] | None = None  # what it said before when asked the same
     lanes: int = 1  # images at once
 
     @property

@@ -135,7 +135,8 @@ def model_contest(gate: Gate, path: Path, asked: Size | None) -> Contest:
         *misfits(spec, base, gate.request.sizes if asked is None else (asked,), fixed=input_size(session) is not None),
     )
     pipeline, timed, relabel = Pipeline(spec, session), timed_session(gate, path), relabelling(gate, found)
-    candidate = ModelDetector(identity, pipeline, notes, relabel=relabel, timed=timed, lanes=gate.lanes)
+    remember = None if gate.head_start is None else gate.head_start.of
+    candidate = ModelDetector(identity, pipeline, notes, relabel=relabel, timed=timed, remember=remember, lanes=gate.lanes)
     actual = spec.preprocess.target_size
     return Contest(
         config_id(gate, session.backend, actual, precision=session.precision),

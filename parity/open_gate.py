@@ -10,18 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from parity.artefacts import spec_of_file
 from parity.backends.artefact import read_artefact
-from parity.backends.base import Session, open_session
+from parity.backends.base import Session, model_file, open_session
 from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
 from parity.datasets import Dataset, open_dataset
 from parity.doubts import NoiseMargins
 from parity.environment import lanes
-from parity.errors import UsageError
+from parity.errors import ParityError, UsageError
+from parity.head_start import HeadStart
 from parity.limits import MARGINS, Limit, Limits, Margins, Profile, limits_of
 from parity.metrics import ClassMap, map_classes
 from parity.models import Checkpoint, is_checkpoint, load_checkpoint
-from parity.pipeline import Pipeline
+from parity.pipeline import Pipeline, View
 from parity.predictions import open_predictions
 from parity.quick import equal_but_for_noise
 from parity.reference_cache import ReferenceCache, memory_of, open_cache
@@ -57,6 +59,7 @@ def phase(track: Track, label: str, work: Callable[[], T]) -> T:
 
 
 SessionKey = tuple[str, int | None]  # what is open, and how many threads it runs in
+OWN_RUNTIME = frozenset({".onnx", ".xml"})  # suffixes of files that run without PyTorch
 FASTER: SessionKey = ("faster reference", 1)
 
 
@@ -78,6 +81,7 @@ class Gate:
     equal: dict[tuple[PipelineSpec, Limits], bool] = field(default_factory=dict)  # the faster reference, but for noise
     checkpoints: dict[Path, Checkpoint] = field(default_factory=dict)
     cache: ReferenceCache | None = None
+    head_start: HeadStart | None = None  # of the first candidate
     exported: dict[Size, Path] = field(default_factory=dict)  # the reference as ONNX, which a diagnosis compares a file with
 
     @property
@@ -136,10 +140,32 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     kept = resources.enter_context(open_cache(request.cache)) if request.cache is not None else None
     gate = Gate(request, full, dataset, resources, track, record=record, cache=kept)
     if request.reference.suffix.lower() != ".json":
+        view = early_view(gate)
+        gate.head_start = None if view is None else resources.enter_context(HeadStart(view, [image.path for image in dataset.images]))
         gate.checkpoint = checkpoint_of(gate, request.reference)
         class_map(gate)
     gate.calibration = calibration_for(request, gate.checkpoint)
     return gate
+
+
+def early_view(gate: Gate) -> View | None:
+    """What the first candidate will most likely be asked, if it is a file that needs neither the reference nor its framework."""
+    request = gate.request
+    if not request.candidates or request.workers > 1 or gate.lanes == 1:
+        return None
+    try:
+        first = model_file(Path(request.candidates[0]))
+        if first.suffix.lower() not in OWN_RUNTIME:
+            return None
+        session = session_of(gate, first)
+        declared = read_spec(request.candidate_spec) if request.candidate_spec else None
+        found = spec_of_file(first, session, reference_spec(gate, None), declared=declared, asked=next(iter(request.sizes), None))
+        spec = found.spec if declared else with_thresholds(found.spec, request)
+    except ParityError:  # which is said when the candidate is opened
+        return None
+    detector = ModelDetector(CandidateId("model", str(first), None), Pipeline(spec, session))
+    deployed = replace(spec.suppress, confidence=max(spec.suppress.confidence, request.candidate_confidence or 0.0))
+    return detector.view(deployed, detector.shows) if declared or found.checkpoint_sha256 else None
 
 
 def checkpoint_of(gate: Gate, path: Path) -> Checkpoint:
