@@ -11,7 +11,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from parity.boxes import area, silently
 from parity.decode import LEAST_SHARE, Candidates
@@ -249,6 +248,8 @@ def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) 
 
 def lowered(confidence: float, margins: NoiseMargins) -> float:
     """The lowest score that noise may lift to a confidence."""
+    from scipy.special import expit  # noqa: PLC0415 - as in match.py
+
     return float(expit(log_odds(np.array(confidence)) - margins.logit))
 
 

@@ -11,7 +11,6 @@ from math import ceil, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, pdtr
 
 from parity.detections import Detections
 from parity.doubts import Cause, Doubt
@@ -99,6 +98,8 @@ def largest_rate(edges: int, detections: int) -> float:
 
     Garwood's upper limit of a Poisson mean, at ``EDGE_CONFIDENCE``.
     """
+    from scipy.special import gammaincinv  # noqa: PLC0415 - as in match.py
+
     return float(gammaincinv(edges + 1, EDGE_CONFIDENCE)) / detections
 
 
@@ -107,6 +108,8 @@ def most_edges(rate: float, detections: int) -> int:
 
     Raises ``ValueError`` for a rate that is negative or not finite.
     """
+    from scipy.special import pdtr  # noqa: PLC0415 - as in match.py
+
     mean = rate * detections
     if not (isfinite(mean) and rate >= 0):
         raise ValueError(f"no rate of edges: {rate}")

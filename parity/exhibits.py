@@ -14,7 +14,7 @@ from parity.limits import Limits
 from parity.metrics import IOU_50, IOU_75, Evaluation
 from parity.spec import ExifPolicy
 
-ALL_SIZES, MOST_DETECTIONS = 0, -1  # places in the arrays of an evaluation
+ALL_SIZES = 0  # a place in the arrays of an evaluation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ def precision_recall(evaluations: tuple[Evaluation, Evaluation]) -> list[Precisi
     """The curves at IoU 0.5 and 0.75; none where no class has an object."""
     curves = []
     for threshold, place in ((0.5, IOU_50), (0.75, IOU_75)):
-        sides = [each.precision[place, :, :, ALL_SIZES, MOST_DETECTIONS] for each in evaluations]
+        sides = [each.precision[place, :, :, ALL_SIZES] for each in evaluations]
         defined = sides[0][0] > -1  # COCO marks classes without objects by -1, alike on both sides
         if defined.any():
             reference, candidate = (side[:, defined].mean(axis=1) for side in sides)

@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, copysign, inf, nan
+from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.special import ndtri, stdtr
 
 from parity.display import display
 from parity.limits import CONFIDENCE, FAMILY_ERROR, MOST_IMAGES
 from parity.statistics import ClassEstimate, PairedStatistics
 
 Outcome: TypeAlias = Literal["pass", "fail", "inconclusive", "not_checked"]
-TWO_SIDED = float(ndtri((1 + CONFIDENCE) / 2))  # 1.96 standard errors to the end of an interval
-ONE_SIDED = float(ndtri(CONFIDENCE))
+TWO_SIDED = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.96 standard errors to the end of an interval
+ONE_SIDED = NormalDist().inv_cdf(CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,8 @@ def worst_line(statistics: PairedStatistics) -> ClassEstimate | None:
 
 def drop_p_value(line: ClassEstimate, margin: float) -> float:
     """How likely so low an AP is if the class had lost just the margin: one-sided, by Student's t."""
+    from scipy.special import stdtr  # noqa: PLC0415 - as in match.py
+
     if line.ap.delta is None or line.ap.standard_error is None:
         return nan
     kept = line.ap.delta + margin

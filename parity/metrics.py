@@ -59,7 +59,7 @@ class ClassMetrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The arrays that COCO's numbers are read off: precision [T, R, K, A, M] and recall [T, K, A, M], -1 where undefined."""
+    """The arrays that COCO's numbers are read off, -1 where undefined: recall [T, K, A, M], and precision [T, R, K, A] at the largest M."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
@@ -67,12 +67,12 @@ class Evaluation:
 
     def metrics(self) -> CocoMetrics:
         """The twelve numbers in COCO's order."""
-        ap = {name: defined_mean(self.precision[:, :, :, a, -1]) for a, name in enumerate(AREAS)}
+        ap = {name: defined_mean(self.precision[..., a]) for a, name in enumerate(AREAS)}
         ar = {name: defined_mean(self.recall[:, :, a, -1]) for a, name in enumerate(AREAS)}
         return CocoMetrics(
             AP=ap["all"],
-            AP50=defined_mean(self.precision[IOU_50, :, :, 0, -1]),
-            AP75=defined_mean(self.precision[IOU_75, :, :, 0, -1]),
+            AP50=defined_mean(self.precision[IOU_50, ..., 0]),
+            AP75=defined_mean(self.precision[IOU_75, ..., 0]),
             APs=ap["small"],
             APm=ap["medium"],
             APl=ap["large"],
@@ -87,7 +87,7 @@ class Evaluation:
     def of_category(self, category_id: int) -> tuple[float | None, float | None]:
         """AP and AP50 of one category."""
         k = self.category_ids.index(category_id)
-        return defined_mean(self.precision[:, :, k, 0, -1]), defined_mean(self.precision[IOU_50, :, k, 0, -1])
+        return defined_mean(self.precision[:, :, k, 0]), defined_mean(self.precision[IOU_50, :, k, 0])
 
 
 @dataclass(frozen=True, slots=True)

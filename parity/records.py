@@ -203,30 +203,30 @@ def evaluate(dataset: Dataset, detections: Sequence[Detections], classes: ClassM
 
 def evaluation(records: Records) -> Evaluation:
     """The arrays that all of COCO's numbers are read off."""
-    shape = (len(IOU_THRESHOLDS), len(records.categories), len(AREA_RANGES), len(MAX_DETECTIONS))
-    precision, recall = -np.ones((shape[0], len(RECALL_THRESHOLDS), *shape[1:])), -np.ones(shape)
+    shape = (len(IOU_THRESHOLDS), len(records.categories), len(AREA_RANGES))
+    precision, recall = -np.ones((shape[0], len(RECALL_THRESHOLDS), *shape[1:])), -np.ones((*shape, len(MAX_DETECTIONS)))
     for k, category in enumerate(records.categories):
         for a, objects in enumerate(category.objects.sum(1)):
-            hits, ignored = category.hits(a), category.ignored(a)
-            for m, most in enumerate(MAX_DETECTIONS if objects else ()):
-                among = category.ranks < most
-                precision[:, :, k, a, m], recall[:, k, a, m] = curves(hits[among], ignored[among], int(objects))
+            if objects:
+                hits = category.hits(a)
+                precision[:, :, k, a] = curves(hits, category.ignored(a), int(objects))
+                among = [hits[category.ranks < most] for most in MAX_DETECTIONS]
+                recall[:, k, a] = np.stack([flags_of(each[each != 0]).sum(1) for each in among], axis=1) / objects
     return Evaluation(precision, recall, records.category_ids)
 
 
-def curves(hits: Patterns, ignored: Patterns, objects: int) -> tuple[Reals, Reals]:
-    """The largest precision at or beyond each recall threshold, (10, 101), and the recall that is reached, (10,)."""
+def curves(hits: Patterns, ignored: Patterns, objects: int) -> Reals:
+    """The largest precision at or beyond each recall threshold, (10, 101)."""
     upto = int(np.flatnonzero(hits).max(initial=-1)) + 1  # behind the last hit lies neither
     lots = -(-upto * len(THRESHOLD_BITS) // LARGEST_CURVE) or 1
     bits = np.array_split(THRESHOLD_BITS[:, None], min(lots, len(THRESHOLD_BITS)))
-    parts = [curves_at(hits[:upto] & each != 0, ignored[:upto] & each != 0, objects) for each in bits]
-    return np.concatenate([precision for precision, _ in parts]), np.concatenate([recall for _, recall in parts])
+    return np.concatenate([curves_at(hits[:upto] & each != 0, ignored[:upto] & each != 0, objects) for each in bits])
 
 
-def curves_at(hits: Flags, ignored: Flags, objects: int) -> tuple[Reals, Reals]:
+def curves_at(hits: Flags, ignored: Flags, objects: int) -> Reals:
     """The same at some IoU thresholds, from flags (thresholds, n)."""
     found, claims = np.cumsum(hits, axis=1), np.cumsum(~ignored, axis=1)
     envelope = np.zeros((len(hits), hits.shape[1] + 1))  # the last place is for recall that is not reached
     envelope[:, :-1] = np.maximum.accumulate((found / np.maximum(claims, 1))[:, ::-1], axis=1)[:, ::-1]
     reached = np.stack([np.searchsorted(row, RECALL_THRESHOLDS) for row in found / objects])
-    return np.take_along_axis(envelope, reached, axis=1), found.max(axis=1, initial=0) / objects
+    return np.take_along_axis(envelope, reached, axis=1)

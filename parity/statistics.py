@@ -162,7 +162,7 @@ def by_class(
             total = int(objects.sum())
             units = len(np.unique(unit_of_image[objects > 0]))
             row = None if samples is None or total < bootstrap.min_objects else samples[k, size]
-            first, second = (defined_mean(side.precision[:, :, k, size, -1]) for side in sides)
+            first, second = (defined_mean(side.precision[:, :, k, size]) for side in sides)
             if total:
                 yield ClassEstimate(names[category_id], AREAS[size], total, units, estimate(first, second, row))
 

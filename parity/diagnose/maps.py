@@ -8,7 +8,6 @@ from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from parity.boxes import silently
 from parity.decode import Outputs
@@ -134,6 +133,8 @@ def class_order(case: Case) -> NDArray[np.intp] | None:
         own, other = (np.log(np.clip(side.scores[best], LEAST_SCORE, None)) for side in (probe.reference, head))
         costs.append(np.abs(own[:, :, None] - other[:, None, :]).mean(axis=0))
     cost = np.nan_to_num(np.sum(costs, axis=0), nan=1 / LEAST_SCORE)
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - as in match.py
+
     return np.asarray(linear_sum_assignment(cost)[1])
 
 

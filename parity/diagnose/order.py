@@ -8,8 +8,6 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 from parity.detections import Detections
 from parity.diagnose.suspects import Suspect
@@ -73,6 +71,8 @@ def image_order(reference: Sequence[Detections], candidate: Sequence[Detections]
         return None
     apart = scores_apart(candidate, reference)
     own = np.arange(count)
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - as in match.py
+
     _, source = linear_sum_assignment(apart)
     source = np.where(apart[own, source] >= apart[own, own], own, source)
     before, after = apart[own, own].sum(), apart[own, source].sum()
@@ -91,4 +91,6 @@ def scores_apart(ones: Sequence[Detections], others: Sequence[Detections]) -> ND
         longest = max(map(len, rows))
         tables.append(np.array([np.pad(row, (0, longest - len(row))) for row in rows]))
     table = np.concatenate(tables, axis=1)
+    from scipy.spatial.distance import cdist  # noqa: PLC0415 - as in match.py
+
     return np.asarray(cdist(table[: len(ones)], table[len(ones) :], "cityblock"))

@@ -103,4 +103,4 @@ def category_records(
 def ap(records: Records) -> float:
     """AP of all sizes over all classes."""
     defined = [category for category in records.categories if category.objects[0].any()]
-    return float(np.mean([curves(each.hits(0), each.ignored(0), int(each.objects[0].sum()))[0].mean() for each in defined]))
+    return float(np.mean([curves(each.hits(0), each.ignored(0), int(each.objects[0].sum())).mean() for each in defined]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def evaluated(first: float, *, second: float) -> Evaluation:
     """Two classes of one precision each at every recall; -1 is a class without objects."""
-    precision = np.empty((10, 101, 2, 4, 3))
+    precision = np.empty((10, 101, 2, 4))
     precision[:, :, 0], precision[:, :, 1] = first, second
     return Evaluation(precision, np.zeros((10, 2, 4, 3)), (1, 2))
 

@@ -44,8 +44,8 @@ def assert_pycocotools_agrees(data: Dataset, detections: list[Detections]) -> No
 
 
 def class_numbers(precision: np.ndarray) -> list[float | None]:
-    """AP, AP50, AP75, APs, APm, APl of one category from its precision (10, 101, 4, 3)."""
-    means = precision[..., -1].mean(1)
+    """AP, AP50, AP75, APs, APm, APl of one category from its precision (10, 101, 4)."""
+    means = precision.mean(1)
     numbers = [means[:, 0].mean(), means[0, 0], means[5, 0], *means[:, 1:].mean(0)]
     return [None if number < 0 else float(number) for number in numbers]
 
