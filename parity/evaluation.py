@@ -10,6 +10,7 @@ from parity.artefacts import spec_of_file
 from parity.backends.base import model_file
 from parity.candidates import ModelDetector
 from parity.datasets import open_dataset
+from parity.detections import Detections
 from parity.environment import Environment, environment
 from parity.errors import UsageError
 from parity.metrics import ClassMetrics, CocoMetrics, map_classes, per_class, precision_recall, truths_of
@@ -27,7 +28,7 @@ from parity.open_gate import (
     with_thresholds,
 )
 from parity.pipeline import Pipeline
-from parity.records import evaluate
+from parity.records import Recorder, evaluation
 from parity.request import GateRequest, Size, size_label
 from parity.spec import STRICT
 from parity.verdict import CandidateId, DatasetId
@@ -109,10 +110,11 @@ def evaluate_size(gate: Gate, model: ModelDetector) -> SizeEvaluation:
     spec = model.pipeline.spec
     classes = map_classes(spec.names, gate.dataset.categories, source=str(gate.request.data))
     stream = model.observe(gate.dataset.images, deployed=spec.suppress, evaluated=model.shows)
-    observations = list(gate.track(stream, f"size {size_label(spec.preprocess.target_size)}", len(gate.dataset)))
-    deployed = [observation.deployed for observation in observations]
-    evaluation = evaluate(gate.dataset, [observation.evaluated for observation in observations], classes)
+    deployed, recorder = list[Detections](), Recorder.of(gate.dataset, classes)
+    for seen in gate.track(stream, f"size {size_label(spec.preprocess.target_size)}", len(gate.dataset)):
+        deployed.append(seen.deployed)
+        recorder.add(seen.evaluated)
+    curves, suppress = evaluation(recorder.records()), spec.suppress
     precision, recall = precision_recall(gate.dataset, deployed, classes)
-    rows = per_class(gate.dataset, evaluation, deployed, classes)
-    suppress = spec.suppress
-    return SizeEvaluation(spec.preprocess.target_size, suppress.confidence, suppress.iou, evaluation.metrics(), precision, recall, rows)
+    rows = per_class(gate.dataset, curves, deployed, classes)
+    return SizeEvaluation(spec.preprocess.target_size, suppress.confidence, suppress.iou, curves.metrics(), precision, recall, rows)
