@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from parity.convert.int8_files import Ingredients
 from parity.convert.onnx_int8 import in_int8, only, open_graph
-from parity.diagnose.heads import RawHead, distances, read_head
 from parity.limits import FLOAT32
+from parity.raw_heads import RawHead, distances, read_head
 
 Tensors = Sequence[NDArray[np.float32]]
 

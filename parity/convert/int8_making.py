@@ -14,11 +14,10 @@ from parity.errors import UsageError
 from parity.images import read_ahead
 from parity.models import Checkpoint
 from parity.preprocess import preprocess
+from parity.raw_heads import RAW
 from parity.request import Size
-from parity.spec import HeadLayout
 
 FAMILY = "ultralytics"
-RAW = frozenset({HeadLayout.CHANNELS_FIRST, HeadLayout.CHANNELS_LAST, HeadLayout.OBJECTNESS})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.diagnose.heads import RawHead
+from parity.raw_heads import RawHead
 
 SHARE = 0.5  # of the points, that lie in objects; the others lie anywhere
 WITHIN = 1 - 1e-9

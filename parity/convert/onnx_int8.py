@@ -17,8 +17,8 @@ from parity.convert.activation_ranges import Function, Range, Seen, Values, best
 from parity.convert.head_arithmetic import border, head_arithmetic
 from parity.convert.object_points import Points, object_points, places
 from parity.convert.weight_scales import scales
-from parity.diagnose.heads import read_head
 from parity.onnx_graph import silus
+from parity.raw_heads import read_head
 
 if TYPE_CHECKING:
     from parity.convert.int8_files import Ingredients

@@ -1,4 +1,7 @@
-"""An ONNX graph in a form that ONNX Runtime calculates faster; every number of its outputs stays the same to the last bit.
+"""An ONNX graph in a form that ONNX Runtime calculates faster, with the same products and sums.
+
+Outputs are those of the exporter's form to the last bit (YOLOv8), or but for the last ones (YOLO11), where the runtime can now add a
+residual within the convolution before it.
 
 Two things of Ultralytics' detectors are slow there on a CPU: a softmax over another axis than the last is transposed twice in one thread,
 and a convolution whose channels are split leaves the blocked layout that all others keep. YOLOv8n gains a tenth by both.

@@ -12,10 +12,11 @@ from onnx import helper
 
 from parity.boxes import silently
 from parity.diagnose.alignment import Alignment, Pair
-from parity.diagnose.heads import Array, Case
+from parity.diagnose.heads import Case
 from parity.diagnose.onnx_edit import EditedSession
 from parity.errors import ParityError
 from parity.onnx_graph import copied
+from parity.raw_heads import Array
 
 APART = 1e-4  # of a tensor's largest value: float32 leaves 1e-6
 CALL = re.compile(r"_\d+$")  # how the exporter counts the calls of one module

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from parity.decode import Outputs
-from parity.diagnose.heads import LARGEST, Case, Probe, RawHead, answer, distances
+from parity.diagnose.heads import Case, Probe, answer
 from parity.diagnose.maps import InputMap, OutputMap, box_maps, input_maps, score_maps
 from parity.diagnose.naming import Finding, Named
+from parity.raw_heads import LARGEST, RawHead, distances
 
 WORTH = 0.7  # of the distance may be left behind a map that is kept: a chance improvement is smaller
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from parity.boxes import silently
 from parity.decode import Outputs
-from parity.diagnose.heads import Array, Boxes, Case, Probe, RawHead
+from parity.diagnose.heads import Case, Probe
 from parity.diagnose.tampering import STRIDES, anchor_points
+from parity.raw_heads import Array, Boxes, RawHead
 from parity.spec import Activation, BoxFormat, BoxUnits, TensorLayout
 
 Parameters = dict[str, float | str]

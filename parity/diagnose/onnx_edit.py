@@ -14,9 +14,10 @@ from onnx import helper, numpy_helper
 
 from parity.backends.base import CheckedSession
 from parity.backends.onnx_runtime import QUIET, image_input, provider
-from parity.diagnose.heads import Case, RawHead
+from parity.diagnose.heads import Case
 from parity.errors import BadInput
 from parity.onnx_graph import consumers
+from parity.raw_heads import RawHead
 
 Value = NDArray[Any]
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.boxes import silently
-from parity.diagnose.heads import Boxes, Case, RawHead
+from parity.diagnose.heads import Case
 from parity.diagnose.naming import UNPROVEN, Finding, Named
+from parity.raw_heads import Boxes, RawHead
 
 MOST_VALUES = 256  # of an INT8 tensor
 LEAST_VALUES = 2

@@ -19,7 +19,7 @@ from parity.contests import Contest
 from parity.datasets import DatasetImage
 from parity.decode import Candidates, Outputs, decode
 from parity.detections import Detections
-from parity.diagnose.heads import RAW, RawHead, answer, as_asked, largest_difference, read_head, same
+from parity.diagnose.heads import answer, as_asked
 from parity.errors import ParityError
 from parity.faults import Stage
 from parity.images import read_image
@@ -27,6 +27,7 @@ from parity.limits import Limits
 from parity.open_gate import Gate
 from parity.pipeline import Pipeline
 from parity.preprocess import Geometry, NetworkInput, preprocess
+from parity.raw_heads import RAW, RawHead, largest_difference, read_head, same
 from parity.restore import restore
 from parity.spec import Activation, BoxFormat, BoxUnits, PipelineSpec
 from parity.suppress import suppress

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity.convert.object_points import object_points, places
-from parity.diagnose.heads import RawHead
+from parity.raw_heads import RawHead
 
 SIZE = (100, 200)  # height and width
 COUNT = 4_000

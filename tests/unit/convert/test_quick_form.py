@@ -1,4 +1,4 @@
-"""The quick form of a graph says the same to the last bit, and what cannot be said quicker stays as it is."""
+"""The quick form of a YOLOv8 says the same to the last bit, and what cannot be said quicker stays as it is."""
 
 from __future__ import annotations
 
