@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from parity.backends.base import CHANNELS, Session
-from parity.convert.manifest import stamp_beside, stamp_in
+from parity.convert.manifest import Stamp, stamp_beside, stamp_in
 from parity.errors import BadInput
 from parity.spec import BoxFormat, BoxUnits, Head, HeadLayout, PipelineSpec, Suppress, Suppressor, TensorLayout
 
@@ -50,7 +50,7 @@ def spec_of_file(
 
     The size is the one that the file fixes, else the one ``asked`` for, else that of the spec.
     """
-    stamp = stamp_in(session.metadata, source=path) or stamp_beside(path)
+    stamp = stamp_of(session, path)
     checkpoint = stamp.checkpoint_sha256 if stamp else None
     own = declared or (stamp.spec if stamp else None)
     size = input_size(session) or asked or (own or reference).preprocess.size
@@ -60,6 +60,11 @@ def spec_of_file(
     facts = read_facts(session.metadata, path)
     spec = corrected(with_size(reference, size), facts, session, path)
     return FileSpec(spec, "its metadata and output shapes, no stamp", None, has_names=facts.names is not None)
+
+
+def stamp_of(session: Session, path: Path) -> Stamp | None:
+    """The stamp of an open file, in it or beside it."""
+    return stamp_in(session.metadata, source=path) or stamp_beside(path)
 
 
 def with_size(spec: PipelineSpec, size: tuple[int, int]) -> PipelineSpec:

@@ -248,7 +248,7 @@ def rivals_before(found: Candidates, settings: Suppress, margins: NoiseMargins) 
 
 def lowered(confidence: float, margins: NoiseMargins) -> float:
     """The lowest score that noise may lift to a confidence."""
-    from scipy.special import expit  # noqa: PLC0415 - as in match.py
+    from scipy.special import expit  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     return float(expit(log_odds(np.array(confidence)) - margins.logit))
 

@@ -98,7 +98,7 @@ def largest_rate(edges: int, detections: int) -> float:
 
     Garwood's upper limit of a Poisson mean, at ``EDGE_CONFIDENCE``.
     """
-    from scipy.special import gammaincinv  # noqa: PLC0415 - as in match.py
+    from scipy.special import gammaincinv  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     return float(gammaincinv(edges + 1, EDGE_CONFIDENCE)) / detections
 
@@ -108,7 +108,7 @@ def most_edges(rate: float, detections: int) -> int:
 
     Raises ``ValueError`` for a rate that is negative or not finite.
     """
-    from scipy.special import pdtr  # noqa: PLC0415 - as in match.py
+    from scipy.special import pdtr  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     mean = rate * detections
     if not (isfinite(mean) and rate >= 0):

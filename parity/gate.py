@@ -82,8 +82,6 @@ def judged(request: GateRequest, hold: Hold, *, track: Track) -> tuple[Result, t
         check_plots_folder(request.plots, request, gate.full)
         listed = list(contests(gate))
         check_photos(gate, listed)
-        if gate.head_start is not None:
-            gate.head_start.stop()
         outcomes = judge_all(gate, listed)
         result = under_waivers(conclusion(gate, outcomes, hold, busy=busy), waivers, source=request.waivers)
         written = (*write_evidence(request, outcomes, result), *write_certificates(request, result), *history_notes(request, result))

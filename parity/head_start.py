@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
-from parity.errors import ParityError
 from parity.pipeline import Memory, Observation, View, observe
 
 if TYPE_CHECKING:
@@ -18,8 +18,37 @@ if TYPE_CHECKING:
 MOST_IMAGES = 256  # whose observations wait for the candidate's turn: some megabytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Filled:
+    """What the thread remembers; a copy of an image is not asked again."""
+
+    said: dict[str, Observation]
+
+    def recall(self, image: str) -> Observation | None:
+        """What was said of an image, by the SHA-256 of its file."""
+        return self.said.get(image)
+
+    def keep(self, image: str, observation: Observation) -> None:
+        """Remember it for the candidate's turn."""
+        self.said[image] = observation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emptied:
+    """The same memory in the candidate's turn: everything is given back once, and nothing more is kept."""
+
+    said: dict[str, Observation]
+
+    def recall(self, image: str) -> Observation | None:
+        """What was said of an image, by the SHA-256 of its file."""
+        return self.said.pop(image, None)
+
+    def keep(self, image: str, observation: Observation) -> None:
+        """Keep nothing."""
+
+
 class HeadStart:
-    """A thread that asks a view of images until it is stopped, and the memory of what was said, which is given back once."""
+    """A thread that asks a view of images until the block ends, and what was said."""
 
     def __init__(self, view: View, images: Sequence[Path]) -> None:
         self._view, self._images = view, images
@@ -33,36 +62,21 @@ class HeadStart:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop."""
-        self.stop()
-
-    def stop(self) -> None:
         """Ask no more, and wait for the image that is being worked on."""
         self._stopped.set()
         self._thread.join()
 
     def _run(self) -> None:
-        view = replace(self._view, memory=self)
-        for image in islice(self._images, MOST_IMAGES):
-            if self._stopped.is_set():
-                return
-            try:
+        view = replace(self._view, memory=Filled(self._said))
+        with suppress(Exception):  # the candidate's turn meets it again, and tells
+            for image in islice(self._images, MOST_IMAGES):
+                if self._stopped.is_set():
+                    return
                 observe(image, view)
-            except (ParityError, OSError):  # which the candidate's turn meets again, and tells
-                return
 
     def of(self, view: View) -> Memory | None:
-        """The memory for a view that asks the same, none for any other."""
-        return self if asked(view) == asked(self._view) else None
-
-    def recall(self, image: str) -> Observation | None:
-        """What was said of an image, by the SHA-256 of its file."""
-        return self._said.pop(image, None)
-
-    def keep(self, image: str, observation: Observation) -> None:
-        """Remember it for the candidate's turn, in which nothing more is kept."""
-        if not self._stopped.is_set():
-            self._said[image] = observation
+        """What was said, for a view that asks the same; ``None`` for any other."""
+        return Emptied(self._said) if asked(view) == asked(self._view) else None
 
 
 def asked(view: View) -> tuple[object, ...]:

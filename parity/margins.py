@@ -121,7 +121,7 @@ def worst_line(statistics: PairedStatistics) -> ClassEstimate | None:
 
 def drop_p_value(line: ClassEstimate, margin: float) -> float:
     """How likely so low an AP is if the class had lost just the margin: one-sided, by Student's t."""
-    from scipy.special import stdtr  # noqa: PLC0415 - as in match.py
+    from scipy.special import stdtr  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     if line.ap.delta is None or line.ap.standard_error is None:
         return nan

@@ -68,7 +68,7 @@ def at_least_a_pixel(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def assign(value: NDArray[np.float64]) -> Pairs:
     """The one-to-one pairs of rows and columns with the largest sum; pairs of value 0 are none."""
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - 0.6 s of importing, which the networks can run beside
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     rows, columns = linear_sum_assignment(value, maximize=True)
     real = value[rows, columns] > 0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from parity.artefacts import spec_of_file
-from parity.backends.artefact import read_artefact
+from parity.artefacts import spec_of_file, stamp_of
 from parity.backends.base import Session, model_file, open_session
 from parity.calibrated import Calibration, calibration_for, limits_at
 from parity.candidates import Cut, Detector, ModelDetector
@@ -127,7 +125,7 @@ class Gate:
 
 
 def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untracked) -> Gate:
-    """Open data and reference; what can be wrong with either is said before anything is run."""
+    """Open data and reference; what can be wrong with either is said before it is run, beside what a first candidate already answers."""
     if not request.candidates and not request.backends:
         raise UsageError("nothing to gate", expected="--candidate FILE or --backend onnx,openvino")
     if request.data is None:
@@ -140,32 +138,42 @@ def open_gate(request: GateRequest, resources: ExitStack, *, track: Track = untr
     kept = resources.enter_context(open_cache(request.cache)) if request.cache is not None else None
     gate = Gate(request, full, dataset, resources, track, record=record, cache=kept)
     if request.reference.suffix.lower() != ".json":
-        view = early_view(gate)
-        gate.head_start = None if view is None else resources.enter_context(HeadStart(view, [image.path for image in dataset.images]))
-        gate.checkpoint = checkpoint_of(gate, request.reference)
+        with head_start(gate):
+            gate.checkpoint = checkpoint_of(gate, request.reference)
         class_map(gate)
     gate.calibration = calibration_for(request, gate.checkpoint)
     return gate
 
 
+@contextmanager
+def head_start(gate: Gate) -> Iterator[None]:
+    """Let the first candidate answer for images within the block, if a processor is free and it is known what it will be asked."""
+    view = early_view(gate) if gate.request.candidates and gate.lanes > 1 else None
+    if view is None:
+        yield
+        return
+    with HeadStart(view, [image.path for image in gate.dataset.images]) as gate.head_start:
+        yield
+
+
 def early_view(gate: Gate) -> View | None:
-    """What the first candidate will most likely be asked, if it is a file that needs neither the reference nor its framework."""
+    """What the first candidate will most likely be asked, if it is a file with a spec that needs neither the reference nor PyTorch."""
     request = gate.request
-    if not request.candidates or request.workers > 1 or gate.lanes == 1:
-        return None
     try:
         first = model_file(Path(request.candidates[0]))
         if first.suffix.lower() not in OWN_RUNTIME:
             return None
         session = session_of(gate, first)
         declared = read_spec(request.candidate_spec) if request.candidate_spec else None
+        if declared is None and stamp_of(session, first) is None:
+            return None
         found = spec_of_file(first, session, reference_spec(gate, None), declared=declared, asked=next(iter(request.sizes), None))
         spec = found.spec if declared else with_thresholds(found.spec, request)
     except ParityError:  # which is said when the candidate is opened
         return None
     detector = ModelDetector(CandidateId("model", str(first), None), Pipeline(spec, session))
     deployed = replace(spec.suppress, confidence=max(spec.suppress.confidence, request.candidate_confidence or 0.0))
-    return detector.view(deployed, detector.shows) if declared or found.checkpoint_sha256 else None
+    return detector.view(deployed, detector.shows)
 
 
 def checkpoint_of(gate: Gate, path: Path) -> Checkpoint:
@@ -176,9 +184,9 @@ def checkpoint_of(gate: Gate, path: Path) -> Checkpoint:
     return gate.checkpoints[path]
 
 
-def content_digest(gate: Gate, path: Path) -> str:
-    """The SHA-256 of what a candidate is."""
-    return checkpoint_of(gate, path).sha256 if is_checkpoint(path) else hashlib.sha256(read_artefact(path, kind="a model")).hexdigest()
+def content_digest(gate: Gate, path: Path) -> str | None:
+    """The SHA-256 of what a candidate is, and of nothing that has taken its place since."""
+    return checkpoint_of(gate, path).sha256 if is_checkpoint(path) else session_of(gate, path).sha256
 
 
 def reference_detector(gate: Gate, size: Size | None) -> Detector:

@@ -62,9 +62,12 @@ def shares_of(request: GateRequest, contests: Sequence[Contest]) -> list[Share]:
     by_size: dict[str, list[tuple[str, Source]]] = {}
     for contest in contests:
         by_size.setdefault(size_label(contest.size), []).append((contest.id, contest.source))
-    names = tuple(dict.fromkeys(contest.source.given for contest in contests))
-    bare = replace(request, backends=(), candidates=names, workers=1)
-    return [Share(bare, tuple(entries)) for entries in by_size.values()]
+    return [Share(bare(request, entries), tuple(entries)) for entries in by_size.values()]
+
+
+def bare(request: GateRequest, entries: Sequence[tuple[str, Source]]) -> GateRequest:
+    """The request of a share: of its own candidates, which are all files by now."""
+    return replace(request, backends=(), candidates=tuple(dict.fromkeys(source.given for _, source in entries)), workers=1)
 
 
 def judge_share(share: Share) -> Judged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol, Self
@@ -33,6 +34,7 @@ class Session(Protocol):
     input_shape: Shape | None
     precision: Precision
     metadata: Mapping[str, str]
+    sha256: str | None  # of the file that is open, ``None`` for what is no file of its own
 
     def run(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """The raw outputs for a batch of network inputs; several threads may ask at once."""
@@ -61,12 +63,19 @@ class CheckedSession(ABC):
     """What all sessions share: the input is checked, failures are ours, and a closed session refuses to run."""
 
     def __init__(
-        self, backend: str, input_shape: Shape | None, *, metadata: Mapping[str, str] | None = None, precision: Precision = "fp32"
+        self,
+        backend: str,
+        input_shape: Shape | None,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        precision: Precision = "fp32",
+        content: bytes | None = None,
     ) -> None:
         self.backend = backend
         self.input_shape = input_shape
         self.precision: Precision = precision
         self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.sha256 = None if content is None else hashlib.sha256(content).hexdigest()
         self._closed = False
 
     def run(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:

@@ -40,7 +40,7 @@ class OnnxSession(CheckedSession):
         self._input, shape, self._dtype = image_input(self._session, path)
         self._batched = len(self._session.get_inputs()[0].shape) == len(shape)
         metadata = self._session.get_modelmeta().custom_metadata_map
-        super().__init__("onnx", shape, metadata=metadata, precision=inspected.precision)
+        super().__init__("onnx", shape, metadata=metadata, precision=inspected.precision, content=content)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         fed = tensor if self._batched else tensor[0]

@@ -40,7 +40,7 @@ class OpenVinoSession(CheckedSession):
         self._requests: SimpleQueue[Any] = SimpleQueue()  # as many as may run at once
         for _ in range(streams(threads)):
             self._requests.put(network.create_infer_request())
-        super().__init__("openvino", shape, metadata=inspected.metadata, precision=inspected.precision)
+        super().__init__("openvino", shape, metadata=inspected.metadata, precision=inspected.precision, content=content)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         fed = tensor if self._batched else tensor[0]

@@ -39,7 +39,7 @@ class TorchScriptSession(CheckedSession):
         self._device, self._threads = torch_device(device), threads
         self._module, metadata = load_module(content, path, device=self._device)
         shape = traced_shape(metadata.get("config.txt", ""), path)
-        super().__init__("torchscript", shape, metadata=metadata, precision=network_precision(self._module))
+        super().__init__("torchscript", shape, metadata=metadata, precision=network_precision(self._module), content=content)
 
     def _execute(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         with torch.inference_mode(), torch_threads(self._threads), quiet_torch():

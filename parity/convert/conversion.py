@@ -71,6 +71,7 @@ class Exporter:
     lacks: Mapping[str, str] = field(default_factory=dict)  # the targets that are not made of this family, and why
 
 
+CHECK = "parity.convert.check"  # by name: the base installation has no torch
 TARGETS = {
     target.name: target
     for target in (
@@ -145,12 +146,22 @@ def convert(
     workshop = Path(tempfile.mkdtemp(prefix=".parity-convert-", dir=out))  # on the same disk, so that the last step is one rename
     try:
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
-        check = import_module("parity.convert.check")  # by name: the base installation has no torch
+        check = import_module(CHECK)
         for each in (check.structured_image(size), *(() if image is None else (image,))):
             check.check_same_network(checkpoint, made, image=each, device=device, tolerance=chosen.tolerance)
         return put_in_place(made, out, stamp=stamp, target=chosen)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+def exporters_form(checkpoint: Checkpoint, target: str, *, out: Path, size: Size) -> Path:
+    """The same file as ``convert`` makes, checked as well, but as the family's exporter has written it."""
+    chosen = replace(find_target(target), faster=None)
+    stamp = Stamp(spec_at(checkpoint.spec, size), checkpoint.sha256)
+    made = make(checkpoint, chosen, stamp=stamp, file=out / f"exported{chosen.suffix}", dynamic=False)
+    check = import_module(CHECK)
+    check.check_same_network(checkpoint, made, image=check.structured_image(size), device="cpu", tolerance=chosen.tolerance)
+    return made
 
 
 def make(checkpoint: Checkpoint, target: Target, *, stamp: Stamp, file: Path, dynamic: bool) -> Path:

@@ -23,7 +23,7 @@ from parity.raw_heads import read_head
 if TYPE_CHECKING:
     from parity.convert.int8_files import Ingredients
 
-PRODUCTS = frozenset({"Conv"})
+QUANTISED = frozenset({"Conv"})
 # rounded between products as well, which is faster than to go through float: at 640, 1.47 times the float32 file against 1.18
 ELEMENTWISE = ("Sigmoid", "Mul", "Add", "Concat", "Split", "MaxPool", "Resize")
 VALUES_OF_AN_IMAGE = 2_000  # of each tensor
@@ -62,8 +62,8 @@ def float_graph(file: Path) -> FloatGraph:
     read = set(border(arithmetic, model.graph))
     last = [node.name for node in model.graph.node if not read.isdisjoint(node.output)]
     kept = frozenset({node.name for node in arithmetic} | set(last))
-    products = [node for node in model.graph.node if node.op_type in PRODUCTS and node.name not in kept]
-    activations = {each.product.name: (each.sigmoid.name, each.mul.name) for each in silus(model) if each.product.op_type in PRODUCTS}
+    products = [node for node in model.graph.node if node.op_type in QUANTISED and node.name not in kept]
+    activations = {each.product.name: (each.sigmoid.name, each.mul.name) for each in silus(model) if each.product.op_type in QUANTISED}
     read_by: dict[str, Function] = {node.output[0]: silu for node in products if node.name in activations}
     return FloatGraph(model, tuple(node.name for node in products), tuple(last), kept, read_by, activations)
 
@@ -136,7 +136,7 @@ def in_int8(graph: FloatGraph, ranges: Mapping[str, Range], weights: Mapping[str
             tensors_range=TensorsData(CalibrationMethod.MinMax, ends),
             nodes_to_quantize=[],
             nodes_to_exclude=sorted(in_float),
-            op_types_to_quantize=[*sorted(PRODUCTS), *ELEMENTWISE],
+            op_types_to_quantize=[*sorted(QUANTISED), *ELEMENTWISE],
             extra_options={"TensorQuantOverrides": weight_overrides(graph, in_float)},
         )
         quantiser.quantize_model()

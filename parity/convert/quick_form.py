@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import NodeProto, numpy_helper
+from onnx import AttributeProto, NodeProto, numpy_helper
 
 from parity.onnx_graph import Silu, attributes, consumers, copied, producers, silus
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BLOCK = 16  # channels: parts of whole blocks keep the blocked layout, and are summed in the order they were
 BINS_SECOND, BINS_LAST = [0, 2, 1, 3], [0, 1, 3, 2]  # how (batch, sides, bins, anchors) is transposed
 MEAN = {"dilations": [1, 1], "group": 1, "kernel_shape": [1, 1], "pads": [0, 0, 0, 0], "strides": [1, 1]}  # as a convolution
+WITHIN = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 NOBODY = NodeProto()
 
 
@@ -37,8 +38,10 @@ def quicken(file: Path) -> None:
 
 
 def in_quick_form(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in the quick form."""
+    """A copy in the quick form; a graph with others within it stays as it is, since they may read any of its tensors."""
     quick = copied(model)
+    if any(attribute.type in WITHIN for node in quick.graph.node for attribute in node.attribute):
+        return quick
     take_means_over_last_axis(quick)
     split_before_products(quick)
     if quick != model:
@@ -69,15 +72,20 @@ def split_before_products(model: onnx.ModelProto) -> None:
     instead: dict[str, list[NodeProto]] = {}  # of the node whose first output has this name
     for silu in silus(model):
         split = only(readers, silu.mul)
-        sizes = stored.get(split.input[1]) if split.op_type == "Split" and attributes(split) == {"axis": 1} else None
+        sizes = stored.get(split.input[-1]) if split.op_type == "Split" and attributes(split) == {"axis": 1} else None
         unread = all(NOBODY not in readers[node.output[0]] for node in silu)
         if unread and is_whole(silu.product, stored) and sizes is not None and not (sizes % BLOCK).any():
             instead |= {node.output[0]: [] for node in silu} | {split.output[0]: list(parts_of(model, silu, split, np.cumsum(sizes)[:-1]))}
     nodes = [copied(each) for node in model.graph.node for each in instead.get(node.output[0], [node])]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    read = {name for node in nodes for name in node.input}
-    kept = [copied(tensor) for tensor in model.graph.initializer if tensor.name in read]
+    drop_unread(model, {name for name in stored if name in readers})
+
+
+def drop_unread(model: onnx.ModelProto, once_read: Container[str]) -> None:
+    """Let go of stored tensors that were read and are no more."""
+    readers = readers_of(model)
+    kept = [copied(tensor) for tensor in model.graph.initializer if tensor.name in readers or tensor.name not in once_read]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
 
@@ -88,17 +96,20 @@ def is_whole(node: NodeProto, stored: Container[str]) -> bool:
 
 
 def parts_of(model: onnx.ModelProto, silu: Silu, split: NodeProto, ends: NDArray[np.int64]) -> Iterator[NodeProto]:
-    """The nodes that make each output of a split, from parts of the weights, which are added to the graph."""
+    """The nodes that make each output of a split, from parts of the weights, which are added to the graph.
+
+    What they store is named after what they make, which no other node does: another convolution may have the same bias.
+    """
     stored, names = {tensor.name: tensor for tensor in model.graph.initializer}, silu.product.input[1:]
     divided = [np.split(numpy_helper.to_array(stored[name]), ends) for name in names]
     for number, (output, *arrays) in enumerate(zip(split.output, *divided, strict=True)):
-        own = {name: f"{name}_{number}" for name in (*names, *(each for node in silu for each in (node.name, node.output[0])))}
-        own[silu.mul.output[0]] = output
+        own = {name: f"{name}_{number}" for node in silu for name in (node.name, node.output[0]) if name}
+        own |= {silu.mul.output[0]: output} | {name: f"{own[silu.product.output[0]]}::{name}" for name in names}
         weights = zip(names, arrays, strict=True)
         model.graph.initializer.extend(numpy_helper.from_array(np.ascontiguousarray(array), own[name]) for name, array in weights)
         for node in silu:
             part = copied(node)
-            part.name = own[node.name]
+            part.name = own.get(node.name, "")
             part.input[:], part.output[:] = ([own.get(name, name) for name in each] for each in (node.input, node.output))
             yield part
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from parity.convert.conversion import TARGETS, make, spec_at
-from parity.convert.manifest import Stamp
+from parity.convert.conversion import exporters_form
 from parity.convert.quick_form import in_quick_form
 from parity.diagnose.alignment import Alignment, Difference, align, differences
 from parity.diagnose.divergence import first_divergence
@@ -33,7 +34,6 @@ BY_OPERATOR = {
     "AveragePool": "ceil_mode_pool",
     "RoiAlign": "roialign_half_pixel",
 }
-PLAIN = replace(TARGETS["onnx"], faster=None)  # as the exporter writes it
 DFL = "/dfl/"
 DYNAMO = "pkg.torch.onnx"  # how the keys begin that torch's dynamo exporter leaves at nodes
 BYPASSED = frozenset({"Mul", "Add", "Sub", "Div", "Sigmoid", "Clip", "Relu", "Cast", "Neg", "Round", "Floor", "Softmax"})
@@ -65,13 +65,18 @@ def fresh_model(gate: Gate, size: Size, candidate: onnx.ModelProto) -> onnx.Mode
     try:
         if size not in gate.exported:
             folder = Path(gate.resources.enter_context(tempfile.TemporaryDirectory(prefix="parity-diagnose-")))
-            stamp = Stamp(spec_at(gate.checkpoint.spec, size), gate.checkpoint.sha256)
-            gate.exported[size] = make(gate.checkpoint, PLAIN, stamp=stamp, file=folder / "fresh.onnx", dynamic=False)
+            gate.exported[size] = exporters_form(gate.checkpoint, "onnx", out=folder, size=size)
         exported = load_graph(gate.exported[size])
     except ParityError:
         return None
-    names = {node.name for node in candidate.graph.node}
-    return max((exported, in_quick_form(exported)), key=lambda form: len(names & {node.name for node in form.graph.node}))
+    return max((exported, in_quick_form(exported)), key=partial(shared_nodes, candidate))
+
+
+def shared_nodes(candidate: onnx.ModelProto, form: onnx.ModelProto) -> tuple[int, int]:
+    """How many nodes a form has in common with a candidate, by name; of nameless ones, by operator."""
+    own, other = candidate.graph.node, form.graph.node
+    operators = Counter(node.op_type for node in own) & Counter(node.op_type for node in other)
+    return len({node.name for node in own} & {node.name for node in other}), operators.total()
 
 
 def graph_findings(case: Case, model: onnx.ModelProto, fresh: onnx.ModelProto) -> Iterator[Finding]:

@@ -134,7 +134,7 @@ def class_order(case: Case) -> NDArray[np.intp] | None:
         own, other = (np.log(np.clip(side.scores[best], LEAST_SCORE, None)) for side in (probe.reference, head))
         costs.append(np.abs(own[:, :, None] - other[:, None, :]).mean(axis=0))
     cost = np.nan_to_num(np.sum(costs, axis=0), nan=1 / LEAST_SCORE)
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - as in match.py
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     return np.asarray(linear_sum_assignment(cost)[1])
 

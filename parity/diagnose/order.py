@@ -71,7 +71,7 @@ def image_order(reference: Sequence[Detections], candidate: Sequence[Detections]
         return None
     apart = scores_apart(candidate, reference)
     own = np.arange(count)
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - as in match.py
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     _, source = linear_sum_assignment(apart)
     source = np.where(apart[own, source] >= apart[own, own], own, source)
@@ -91,6 +91,6 @@ def scores_apart(ones: Sequence[Detections], others: Sequence[Detections]) -> ND
         longest = max(map(len, rows))
         tables.append(np.array([np.pad(row, (0, longest - len(row))) for row in rows]))
     table = np.concatenate(tables, axis=1)
-    from scipy.spatial.distance import cdist  # noqa: PLC0415 - as in match.py
+    from scipy.spatial.distance import cdist  # noqa: PLC0415 - slow to import, which the networks can run beside
 
     return np.asarray(cdist(table[: len(ones)], table[len(ones) :], "cityblock"))

@@ -8,14 +8,15 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import numpy_helper
 
 if find_spec("ultralytics") is None:
     pytest.skip("the reference is a checkpoint of Ultralytics", allow_module_level=True)
 
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from diagnose import edited_onnx as graph
@@ -117,6 +118,17 @@ def test_a_fault_of_a_file_of_ours_is_named_as_well(plant: FilePlant, bench: Ben
     found = diagnose(plant.make(replace(bench, plain=ours), tmp_path))
     assert found[0].fault in {*plant.faults, *plant.alike}
     assert found[0].explains > 0.99
+
+
+def test_a_fault_of_a_nameless_file_of_ours_is_named_as_well(bench: Bench, diagnose: Diagnose, tmp_path: Path) -> None:
+    model = onnx.load(convert(bench.checkpoint, "onnx", size=(SIDE, SIDE), out=tmp_path))
+    (first_half,) = (each for each in model.graph.node if each.name == "/model.4/cv1/conv/Conv_0")
+    (bias,) = (each for each in model.graph.initializer if each.name == first_half.input[2])
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 0.5, bias.name))
+    for each in model.graph.node:
+        each.name = ""
+    onnx.save(model, tmp_path / "nameless.onnx")
+    assert diagnose(tmp_path / "nameless.onnx")[0].explains > 0.99
 
 
 # Precision

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +70,25 @@ def test_it_is_judged_alike_and_runs_once(
     slow_to_load(2)
     assert gate(*asked, "--threads", 2).result == alone
     assert runs["onnx"] == 3
+
+
+def test_a_file_that_is_replaced_meanwhile_is_not_what_the_result_speaks_of(
+    gate: GateRunner, reference: Path, exported: Path, own_shapes: Path, tmp_path: Path, slow_to_load: Callable[[int], None]
+) -> None:
+    slow_to_load(1)
+    candidate = Path(shutil.copy(exported, tmp_path))
+    own = parity.open_gate.load_checkpoint
+
+    def replacing(*arguments: Any, **options: Any) -> Any:
+        loaded = own(*arguments, **options)
+        candidate.write_bytes(b"no model any more")
+        return loaded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity.open_gate, "load_checkpoint", replacing)
+        run = gate("--reference", reference, "--candidate", candidate, "--data", own_shapes / "data.yaml", *OTHERS, "--threads", 2)
+    assert run.exit_code == 0
+    assert run.result["configs"][0]["candidate"]["sha256"] == hashlib.sha256(exported.read_bytes()).hexdigest()
 
 
 def test_a_damaged_image_is_refused_as_ever(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from oracles.samples import spec
 import parity.head_start
 from parity.backends.fake import FakeSession
 from parity.doubts import NoiseMargins
+from parity.errors import BadInput
 from parity.head_start import HeadStart
 from parity.pipeline import Pipeline, View, observe, observe_many
 
@@ -43,19 +44,14 @@ class Network:
         return View(Pipeline(SPEC, self.session), ALL)
 
 
-@pytest.fixture
-def finished() -> Iterator[Callable[[Network, list[Path]], HeadStart]]:
-    """A head start that has come to its end."""
-
-    def run(network: Network, images: list[Path]) -> HeadStart:
-        with HeadStart(network.view, images) as start:
-            assert network.answered.wait(PATIENCE_S)
-        return start
-
-    return run
+def finished(network: Network, images: list[Path]) -> HeadStart:
+    """A head start that was ended when the network had answered often enough."""
+    with HeadStart(network.view, images) as start:
+        assert network.answered.wait(PATIENCE_S)
+    return start
 
 
-def test_what_was_said_ahead_is_not_asked_again(finished: Callable[[Network, list[Path]], HeadStart]) -> None:
+def test_what_was_said_ahead_is_not_asked_again() -> None:
     network, other = Network(often=2), Network()
     start = finished(network, IMAGES[:2])
     asking = replace(network.view, memory=start.of(network.view))
@@ -65,13 +61,21 @@ def test_what_was_said_ahead_is_not_asked_again(finished: Callable[[Network, lis
     assert len({*map(tuple, seen)}) == 3
 
 
-def test_it_is_given_back_once_and_nothing_is_kept_after_the_stop(finished: Callable[[Network, list[Path]], HeadStart]) -> None:
+def test_it_is_given_back_once_and_nothing_is_kept_in_the_candidates_turn() -> None:
     network = Network(often=1)
-    start = finished(network, IMAGES[:1])
-    asking = replace(network.view, memory=start.of(network.view))
+    asking = replace(network.view, memory=finished(network, IMAGES[:1]).of(network.view))
     for _ in range(3):
         observe(IMAGES[0], asking)
     assert network.asked == 3
+
+
+def test_a_copy_of_an_image_is_not_asked_again() -> None:
+    network = Network(often=2)
+    start = finished(network, [IMAGES[0], IMAGES[0], IMAGES[1]])
+    assert network.asked == 2
+    asking = replace(network.view, memory=start.of(network.view))
+    assert len(list(observe_many(IMAGES[:2], asking))) == 2
+    assert network.asked == 2
 
 
 @pytest.mark.parametrize(
@@ -87,35 +91,52 @@ def test_it_is_given_back_once_and_nothing_is_kept_after_the_stop(finished: Call
 def test_who_asks_something_else_gets_nothing(other: Callable[[View], View]) -> None:
     network = Network()
     start = HeadStart(network.view, IMAGES)
-    assert start.of(network.view) is start
-    assert start.of(replace(network.view, lanes=2)) is start
+    assert start.of(network.view) is not None
+    assert start.of(replace(network.view, lanes=2)) is not None
     assert start.of(other(network.view)) is None
 
 
-def test_an_image_that_cannot_be_read_ends_it_quietly(finished: Callable[[Network, list[Path]], HeadStart], tmp_path: Path) -> None:
-    network = Network(often=1)
-    damaged = tmp_path / "damaged.jpg"
-    damaged.write_bytes(b"no image")
-    start = finished(network, [IMAGES[0], damaged, tmp_path / "none.jpg", *IMAGES[1:]])
-    start.stop()
+@pytest.mark.parametrize("failure", [BadInput("no"), OSError("no"), MemoryError()])
+def test_what_goes_wrong_ends_it_quietly(failure: Exception, capfd: pytest.CaptureFixture[str]) -> None:
+    failing = Event()
+
+    def answer(_: np.ndarray) -> tuple[np.ndarray]:
+        failing.set()
+        raise failure
+
+    view = replace(Network().view, pipeline=Pipeline(SPEC, FakeSession(answer)))
+    with HeadStart(view, IMAGES) as start:
+        assert failing.wait(PATIENCE_S)
+    assert len(view.pipeline.session.inputs) == 1  # type: ignore[attr-defined]
+    memory = start.of(view)
+    assert memory is not None
+    with pytest.raises(type(failure)):
+        observe(IMAGES[0], replace(view, memory=memory))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_end_waits_for_the_image_that_is_being_worked_on_and_keeps_what_is_said_of_it() -> None:
+    network, working, going_on = Network(), Event(), Event()
+
+    def answer(tensor: np.ndarray) -> tuple[np.ndarray]:
+        working.set()
+        assert going_on.wait(PATIENCE_S)
+        return network.answer(tensor)
+
+    view = replace(network.view, pipeline=Pipeline(SPEC, FakeSession(answer)))
+    start = HeadStart(view, IMAGES)
+    with start:
+        assert working.wait(PATIENCE_S)
+        Timer(0.2, going_on.set).start()  # which is after the end has begun
+    assert network.asked == 1
+    observe(IMAGES[0], replace(view, memory=start.of(view)))
     assert network.asked == 1
 
 
-def test_it_stops_after_the_image_that_is_being_worked_on() -> None:
-    network, going_on = Network(often=1), Event()
-    session = FakeSession(lambda tensor: (going_on.wait(PATIENCE_S), network.answer(tensor))[1])
-    start = HeadStart(replace(network.view, pipeline=Pipeline(SPEC, session)), IMAGES)
-    with start:
-        going_on.set()
-        assert network.answered.wait(PATIENCE_S)
-        start.stop()
-        asked = network.asked
-    assert asked == network.asked
-
-
-def test_only_so_many_observations_wait(finished: Callable[[Network, list[Path]], HeadStart], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_observations_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity.head_start, "MOST_IMAGES", 2)
     network = Network(often=2)
-    start = finished(network, IMAGES)
-    start._thread.join(PATIENCE_S)
+    with HeadStart(network.view, IMAGES) as start:
+        start._thread.join(PATIENCE_S)
+        assert not start._thread.is_alive()
     assert network.asked == 2

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tiny_detector
 from onnx import helper, numpy_helper
 
 from parity.convert import convert
@@ -149,6 +150,49 @@ def test_channels_that_are_an_output_stay_together(model: onnx.ModelProto, back:
         name = makers[name].input[-1]
     model.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     assert kinds(in_quick_form(model), "Split") == [1]
+
+
+def test_parts_of_a_size_that_is_not_stored_stay_together(model: onnx.ModelProto) -> None:
+    split = next(node for node in model.graph.node if node.op_type == "Split")
+    del split.input[1:]  # into equal parts
+    assert kinds(in_quick_form(model), "Split") == [1]
+
+
+def test_a_bias_that_two_convolutions_share_is_divided_for_each(model: onnx.ModelProto) -> None:
+    makers, splits = producers(model), [node for node in model.graph.node if node.op_type == "Split"]
+    products = [makers[makers[split.input[0]].input[0]] for split in splits]
+    products[5].input[2] = products[1].input[2]  # both of 64 channels
+    quick = in_quick_form(model)
+    onnx.checker.check_model(quick, full_check=True)
+    names = [tensor.name for tensor in quick.graph.initializer]
+    assert len(names) == len({*names})
+    assert (said(quick, image(1)) == said(model, image(1))).all()
+
+
+def test_a_graph_within_the_graph_may_read_anything(model: onnx.ModelProto) -> None:
+    inner = helper.make_graph([helper.make_node("Identity", ["outer"], ["o"])], "inner", [], [helper.make_tensor_value_info("o", 1, [1])])
+    model.graph.initializer.extend(
+        [numpy_helper.from_array(np.ones(1, np.float32), "outer"), numpy_helper.from_array(np.ones((), bool), "yes")]
+    )
+    model.graph.node.append(helper.make_node("If", ["yes"], ["either"], then_branch=inner, else_branch=inner))
+    assert in_quick_form(model) == model
+
+
+def test_what_nobody_ever_read_stays(model: onnx.ModelProto) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(1, np.float32), "unread"))
+    assert "unread" in [tensor.name for tensor in in_quick_form(model).graph.initializer]
+
+
+@pytest.mark.parametrize("architecture", ["yolo11n.yaml", "yolov10n.yaml", "yolo12n.yaml"])
+def test_other_networks_say_the_same_but_for_rounding(architecture: str, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(tiny_detector.save(tiny_detector.build(architecture), tmp_path / "other.pt"))
+    file = tmp_path / "other.onnx"
+    export(checkpoint, file, format_name="onnx", size=(SIDE, SIDE), dynamic=False)
+    model = onnx.load(file)
+    quick = in_quick_form(model)
+    onnx.checker.check_model(quick, full_check=True)
+    assert kinds(quick, "Split") < kinds(model, "Split")
+    np.testing.assert_allclose(said(quick, image(1)), said(model, image(1)), rtol=1e-5, atol=1e-3)
 
 
 def test_a_file_is_written_in_the_quick_form(exported: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
