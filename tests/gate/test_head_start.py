@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,20 @@ def test_it_is_judged_alike_and_runs_once(
     slow_to_load(2)
     assert gate(*asked, "--threads", 2).result == alone
     assert runs["onnx"] == 3
+
+
+def test_one_thread_is_one_thread(
+    gate: GateRunner, reference: Path, exported: Path, own_shapes: Path, runs: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, own = [], parity.open_gate.checkpoint_of
+
+    def loading(*arguments: Any) -> Any:
+        seen.append((runs["onnx"], [each.name for each in threading.enumerate() if "head-start" in each.name]))
+        return own(*arguments)
+
+    monkeypatch.setattr(parity.open_gate, "checkpoint_of", loading)
+    gate("--reference", reference, "--candidate", exported, "--data", own_shapes / "data.yaml", *QUICKLY)
+    assert seen[0] == (0, [])
 
 
 def test_a_file_that_is_replaced_meanwhile_is_not_what_the_result_speaks_of(

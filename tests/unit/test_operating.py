@@ -43,6 +43,16 @@ def test_only_scores_above_the_threshold_count() -> None:
     assert at_confidence(records, 0.9) == OperatingPoint(0.9, None, 0.0, 0.0)
 
 
+def test_scores_in_single_precision_are_calculated_with_as_the_numbers_they_are() -> None:
+    hit, beside = float(np.float32(0.3)), float(np.float32(0.2))
+    records = recorded((*HIT[:4], hit, 0), (*FAR[:4], beside, 0))
+    assert hit > 0.3
+    assert at_confidence(records, 0.3).precision == 1.0
+    best = at_best_f1(records)
+    assert best is not None
+    assert best.confidence == (hit + beside) / 2
+
+
 def test_a_class_has_its_own_point() -> None:
     records = recorded(HIT, FAR, OTHER)
     assert at_confidence(records, 0.25, category_id=0) == OperatingPoint(0.25, 0.5, 1.0, 2 / 3)

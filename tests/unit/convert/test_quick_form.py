@@ -15,7 +15,7 @@ from parity.convert import convert
 from parity.convert.quick_form import in_quick_form, quicken
 from parity.convert.ultralytics_export import export
 from parity.models import Checkpoint, load_checkpoint
-from parity.onnx_graph import attributes, copied, producers
+from parity.onnx_graph import attributes, consumers, copied, producers
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 SIDE = 64
@@ -116,12 +116,23 @@ def read_twice(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Identity", [one(model, "Softmax").output[0]], ["second"]))
 
 
+def transposition_read_twice(model: onnx.ModelProto) -> None:
+    """Someone else reads what the softmax is of."""
+    model.graph.node.append(helper.make_node("Identity", [one(model, "Softmax").input[0]], ["second"]))
+
+
+def bins_read_twice(model: onnx.ModelProto) -> None:
+    """Someone else reads the bins that the mean is taken over."""
+    (mean,) = consumers(model)[one(model, "Softmax").output[0]]
+    model.graph.node.append(helper.make_node("Identity", [mean.input[1]], ["second"]))
+
+
 def given_out(model: onnx.ModelProto) -> None:
     """The softmax is an output of the graph."""
     model.graph.output.append(helper.make_tensor_value_info(one(model, "Softmax").output[0], onnx.TensorProto.FLOAT, None))
 
 
-@pytest.mark.parametrize("change", [another_axis, another_layout, read_twice, given_out])
+@pytest.mark.parametrize("change", [another_axis, another_layout, read_twice, transposition_read_twice, bins_read_twice, given_out])
 def test_a_softmax_that_is_wired_otherwise_stays(model: onnx.ModelProto, change: object) -> None:
     assert callable(change)
     change(model)
