@@ -71,7 +71,7 @@ class Exporter:
     lacks: Mapping[str, str] = field(default_factory=dict)  # the targets that are not made of this family, and why
 
 
-CHECK = "parity.convert.check"  # by name: the base installation has no torch
+CHECKER = "parity.convert.check"  # by name: the base installation has no torch
 TARGETS = {
     target.name: target
     for target in (
@@ -146,7 +146,7 @@ def convert(
     workshop = Path(tempfile.mkdtemp(prefix=".parity-convert-", dir=out))  # on the same disk, so that the last step is one rename
     try:
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
-        check = import_module(CHECK)
+        check = import_module(CHECKER)
         for each in (check.structured_image(size), *(() if image is None else (image,))):
             check.check_same_network(checkpoint, made, image=each, device=device, tolerance=chosen.tolerance)
         return put_in_place(made, out, stamp=stamp, target=chosen)
@@ -159,7 +159,7 @@ def exporters_form(checkpoint: Checkpoint, target: str, *, out: Path, size: Size
     chosen = replace(find_target(target), faster=None)
     stamp = Stamp(spec_at(checkpoint.spec, size), checkpoint.sha256)
     made = make(checkpoint, chosen, stamp=stamp, file=out / f"exported{chosen.suffix}", dynamic=False)
-    check = import_module(CHECK)
+    check = import_module(CHECKER)
     check.check_same_network(checkpoint, made, image=check.structured_image(size), device="cpu", tolerance=chosen.tolerance)
     return made
 

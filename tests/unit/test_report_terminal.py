@@ -26,7 +26,7 @@ from parity.report.terminal import progress, stdout_console
 
 with progress() as follow:
     for _ in follow(range(3), "all images", 3):
-        sleep(0.15)
+        sleep(0.6)  # several times as long as a picture of the progress stands, also on a busy machine
     for _ in follow((None,), "look for the cause", 1):
         sleep(0.3)
     sleep(0.3)
