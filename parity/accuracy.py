@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from parity.datasets import Category
 from parity.limits import Bootstrap
 from parity.margins import worst_line
-from parity.metrics import IOU_50, Evaluation
-from parity.operating import ALL_SIZES, OperatingPoint, at_best_f1
+from parity.metrics import ALL_SIZES, IOU_50, Evaluation
+from parity.operating import OperatingPoint, at_best_f1
 from parity.records import THRESHOLD_BITS, Records
 from parity.resampling import draw_weights, summed
 from parity.spec import STRICT

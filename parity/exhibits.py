@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from parity.comparison import ImageComparison
 from parity.datasets import DatasetImage
 from parity.limits import Limits
-from parity.metrics import IOU_50, IOU_75, Evaluation
+from parity.metrics import ALL_SIZES, IOU_50, IOU_75, Evaluation
 from parity.spec import ExifPolicy
-
-ALL_SIZES = 0  # a place in the arrays of an evaluation
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from parity.match import match
 from parity.spec import STRICT
 
 AREAS = ("all", "small", "medium", "large")
+ALL_SIZES = AREAS.index("all")
 MAX_DETECTIONS = (1, 10, 100)
 IOU_50, IOU_75 = 0, 5  # places of 0.50 and 0.75 among COCO's ten IoU thresholds
 

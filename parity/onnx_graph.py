@@ -13,9 +13,14 @@ CONSTANT = "Constant"
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})  # that may have learned weights
 
 
+def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """The tensors that are stored beside the main graph's nodes, by name."""
+    return {tensor.name: tensor for tensor in model.graph.initializer}
+
+
 def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
     """Every stored tensor of the main graph by name."""
-    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    stored = initializers(model)
     for node in model.graph.node:
         if node.op_type == CONSTANT:
             stored |= {name: attribute.t for attribute in node.attribute if attribute.name == "value" for name in node.output}

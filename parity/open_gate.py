@@ -172,7 +172,7 @@ def early_view(gate: Gate) -> View | None:
     except ParityError:  # which is said when the candidate is opened
         return None
     detector = ModelDetector(CandidateId("model", str(first), None), Pipeline(spec, session))
-    deployed = replace(spec.suppress, confidence=max(spec.suppress.confidence, request.candidate_confidence or 0.0))
+    deployed = replace(spec.suppress, confidence=request.candidate_confidence or 0.0)  # the view takes the higher one
     return detector.view(deployed, detector.shows)
 
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.hits import Reals
-from parity.metrics import AREAS, IOU_50, ratio
+from parity.metrics import ALL_SIZES, IOU_50, ratio
 from parity.records import THRESHOLD_BITS, Records
 from parity.spec import STRICT
-
-ALL_SIZES = AREAS.index("all")
 
 
 @dataclass(frozen=True, slots=True)

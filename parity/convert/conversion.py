@@ -71,7 +71,6 @@ class Exporter:
     lacks: Mapping[str, str] = field(default_factory=dict)  # the targets that are not made of this family, and why
 
 
-CHECKER = "parity.convert.check"  # by name: the base installation has no torch
 TARGETS = {
     target.name: target
     for target in (
@@ -146,9 +145,7 @@ def convert(
     workshop = Path(tempfile.mkdtemp(prefix=".parity-convert-", dir=out))  # on the same disk, so that the last step is one rename
     try:
         made = make(checkpoint, chosen, stamp=stamp, file=workshop / name, dynamic=dynamic)
-        check = import_module(CHECKER)
-        for each in (check.structured_image(size), *(() if image is None else (image,))):
-            check.check_same_network(checkpoint, made, image=each, device=device, tolerance=chosen.tolerance)
+        hold_against(checkpoint, made, chosen, size=size, image=image, device=device)
         return put_in_place(made, out, stamp=stamp, target=chosen)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
@@ -159,9 +156,23 @@ def exporters_form(checkpoint: Checkpoint, target: str, *, out: Path, size: Size
     chosen = replace(find_target(target), faster=None)
     stamp = Stamp(spec_at(checkpoint.spec, size), checkpoint.sha256)
     made = make(checkpoint, chosen, stamp=stamp, file=out / f"exported{chosen.suffix}", dynamic=False)
-    check = import_module(CHECKER)
-    check.check_same_network(checkpoint, made, image=check.structured_image(size), device="cpu", tolerance=chosen.tolerance)
+    hold_against(checkpoint, made, chosen, size=size)
     return made
+
+
+def hold_against(
+    checkpoint: Checkpoint,
+    made: Path,
+    target: Target,
+    *,
+    size: Size,
+    image: NDArray[np.float32] | None = None,
+    device: str = "cpu",
+) -> None:
+    """Raise ``ConversionError`` unless a file says what the checkpoint does, of an image that is made up and of one that is given."""
+    check = import_module("parity.convert.check")  # by name: the base installation has no torch
+    for each in (check.structured_image(size), *(() if image is None else (image,))):
+        check.check_same_network(checkpoint, made, image=each, device=device, tolerance=target.tolerance)
 
 
 def make(checkpoint: Checkpoint, target: Target, *, stamp: Stamp, file: Path, dynamic: bool) -> Path:

@@ -16,6 +16,7 @@ from parity.convert.object_points import Points, places
 from parity.convert.onnx_int8 import SEED, FloatGraph, points_of, tensors_of
 from parity.convert.weight_rounding import round_weights
 from parity.convert.weight_scales import scales
+from parity.onnx_graph import initializers
 
 POINTS = 8_192  # over all images
 IN_TWO_DIRECTIONS = 4  # dimensions of weights
@@ -56,7 +57,7 @@ def fitted_weights(made: Ingredients) -> dict[str, Array]:
 
 def plain_layers(graph: FloatGraph) -> Iterator[Layer]:
     """The layers without groups and gaps, whose weights no other layer has."""
-    stored = {tensor.name: tensor for tensor in graph.model.graph.initializer}
+    stored = initializers(graph.model)
     readers = Counter(name for node in graph.model.graph.node for name in node.input)
     for node in graph.model.graph.node:
         given = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}

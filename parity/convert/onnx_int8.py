@@ -17,7 +17,7 @@ from parity.convert.activation_ranges import Function, Range, Seen, Values, best
 from parity.convert.head_arithmetic import border, head_arithmetic
 from parity.convert.object_points import Points, object_points, places
 from parity.convert.weight_scales import scales
-from parity.onnx_graph import silus
+from parity.onnx_graph import initializers, silus
 from parity.raw_heads import read_head
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def weight_overrides(graph: FloatGraph, in_float: Collection[str]) -> dict[str, 
     """The scales of the weights of all layers but those ``in_float``, in the quantiser's words."""
     from onnxruntime.quantization import QuantType  # noqa: PLC0415 - after ONNX Runtime itself
 
-    stored, wanted = {tensor.name: tensor for tensor in graph.model.graph.initializer}, set(graph.layers) - set(in_float)
+    stored, wanted = initializers(graph.model), set(graph.layers) - set(in_float)
     names = [node.input[1] for node in graph.model.graph.node if node.name in wanted]
     fixed = {"quant_type": QuantType.QInt8, "axis": 0, "zero_point": np.int8(0)}
     return {name: [{**fixed, "scale": scale} for scale in scales(onnx.numpy_helper.to_array(stored[name]))] for name in names}

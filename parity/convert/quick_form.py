@@ -16,10 +16,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, numpy_helper
 
-from parity.onnx_graph import Silu, attributes, consumers, copied, producers, silus
+from parity.onnx_graph import Silu, attributes, consumers, copied, initializers, producers, silus
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
 BLOCK = 16  # channels: parts of whole blocks keep the blocked layout, and are summed in the order they were
@@ -51,7 +51,7 @@ def in_quick_form(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def take_means_over_last_axis(model: onnx.ModelProto) -> None:
     """Lay the bins of distributions last, and take their means by a product of matrices instead of a convolution."""
-    makers, readers, stored = producers(model), readers_of(model), {tensor.name: tensor for tensor in model.graph.initializer}
+    makers, readers, stored = producers(model), readers_of(model), initializers(model)
     for softmax in (node for node in model.graph.node if node.op_type == "Softmax" and attributes(node) == {"axis": 1}):
         before, mean = makers.get(softmax.input[0], NOBODY), only(readers, softmax)
         laid = before.op_type == "Transpose" and attributes(before) == {"perm": BINS_SECOND} and only(readers, before) == softmax
@@ -68,14 +68,14 @@ def take_means_over_last_axis(model: onnx.ModelProto) -> None:
 
 def split_before_products(model: onnx.ModelProto) -> None:
     """Give each part of channels that are split a convolution and a SiLU of its own."""
-    readers, stored = readers_of(model), {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    readers, stored = readers_of(model), initializers(model)
     instead: dict[str, list[NodeProto]] = {}  # of the node whose first output has this name
     for silu in silus(model):
         split = only(readers, silu.mul)
-        sizes = stored.get(split.input[-1]) if split.op_type == "Split" and attributes(split) == {"axis": 1} else None
+        ends = whole_blocks(split, stored)
         unread = all(NOBODY not in readers[node.output[0]] for node in silu)
-        if unread and is_whole(silu.product, stored) and sizes is not None and not (sizes % BLOCK).any():
-            instead |= {node.output[0]: [] for node in silu} | {split.output[0]: list(parts_of(model, silu, split, np.cumsum(sizes)[:-1]))}
+        if unread and is_whole(silu.product, stored) and ends is not None:
+            instead |= {node.output[0]: [] for node in silu} | {split.output[0]: list(parts_of(model, silu, split, ends[:-1]))}
     nodes = [copied(each) for node in model.graph.node for each in instead.get(node.output[0], [node])]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
@@ -90,6 +90,14 @@ def drop_unread(model: onnx.ModelProto, once_read: Container[str]) -> None:
     model.graph.initializer.extend(kept)
 
 
+def whole_blocks(split: NodeProto, stored: Mapping[str, onnx.TensorProto]) -> NDArray[np.int64] | None:
+    """Where each part of channels ends; ``None`` for other nodes and axes, for sizes that are not stored, and parts of blocks."""
+    if split.op_type != "Split" or attributes(split) != {"axis": 1} or split.input[-1] not in stored:
+        return None
+    sizes = numpy_helper.to_array(stored[split.input[-1]])
+    return None if (sizes % BLOCK).any() else np.cumsum(sizes)
+
+
 def is_whole(node: NodeProto, stored: Container[str]) -> bool:
     """Whether a product is a convolution all of whose outputs see all inputs, with stored weights."""
     return node.op_type == "Conv" and attributes(node).get("group", 1) == 1 and all(name in stored for name in node.input[1:])
@@ -100,7 +108,7 @@ def parts_of(model: onnx.ModelProto, silu: Silu, split: NodeProto, ends: NDArray
 
     What they store is named after what they make, which no other node does: another convolution may have the same bias.
     """
-    stored, names = {tensor.name: tensor for tensor in model.graph.initializer}, silu.product.input[1:]
+    stored, names = initializers(model), silu.product.input[1:]
     divided = [np.split(numpy_helper.to_array(stored[name]), ends) for name in names]
     for number, (output, *arrays) in enumerate(zip(split.output, *divided, strict=True)):
         own = {name: f"{name}_{number}" for node in silu for name in (node.name, node.output[0]) if name}
